@@ -1,0 +1,10 @@
+//! The reference model of bitline.
+//!
+//! Integers throughout; nothing here rounds except where a doc comment says so.
+//!
+//! Index order: weights and devices are `[output][row]` and `[row][column]`, images are `[image][input]`.
+//! Bit order: bit 0 is least significant; column `output * weight_bits + j` holds bit j; plane i holds bit i of
+//! every input. Column `weight_bits - 1` of an output counts negatively (two's complement).
+
+pub mod counters;
+pub mod machine;
