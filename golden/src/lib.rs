@@ -7,4 +7,10 @@
 //! every input. Column `weight_bits - 1` of an output counts negatively (two's complement).
 
 pub mod counters;
+pub mod dataset;
+pub mod link;
 pub mod machine;
+pub mod network;
+pub mod registers;
+pub mod timing;
+pub mod virtual_machine;
