@@ -6,11 +6,22 @@
 //! Bit order: bit 0 is least significant; column `output * weight_bits + j` holds bit j; plane i holds bit i of
 //! every input. Column `weight_bits - 1` of an output counts negatively (two's complement).
 
+pub mod argmax;
+pub mod array;
+pub mod column;
 pub mod counters;
 pub mod dataset;
+pub mod error;
 pub mod link;
 pub mod machine;
 pub mod network;
+pub mod planes;
+pub mod quantizer;
+pub mod random;
+pub mod recombination;
 pub mod registers;
+pub mod run;
+pub mod tile;
 pub mod timing;
+pub mod trace;
 pub mod virtual_machine;
