@@ -15,6 +15,11 @@
 //! [`REFUSED`] and one byte of [`Refusal`]; its sequence number is 0 where the frame's own could not be trusted.
 //! A WRITE whose sequence number is that of the last frame executed is acknowledged again and not executed again;
 //! IDENTIFY and READ are executed again. So a host opens with IDENTIFY, and raises the number with every request.
+//!
+//! A good frame is judged in this order: operation known; payload length right for it (IDENTIFY 0, READ 4, WRITE an
+//! odd 5 or more); a WRITE executed before (acknowledged again, nothing further judged); address and count
+//! ([`crate::registers::range_exists`]); busy (memories and every WRITE, while a run or a checksum is under way);
+//! read-only. A refused frame changes nothing and is not a frame executed.
 
 use thiserror::Error;
 

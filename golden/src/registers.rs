@@ -162,6 +162,10 @@ pub fn address(region: Region, offset: u16) -> u32 {
 }
 
 /// Where up to 16 devices of one column lie: rows `row_group * row_lanes + 16 * word` and up, lowest row in bit 0.
+///
+/// As an offset it has three fields, from high to low: step (`column_group * row_groups + row_group`, the address of
+/// the device memory), lane (which of the columns read together) and word. Offsets between the fields' ends do not
+/// exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArrayAddress {
     /// Column of the tile.
@@ -173,20 +177,33 @@ pub struct ArrayAddress {
 }
 
 impl ArrayAddress {
-    /// Bits of the word field in an offset.
+    /// Bits of the word field in an offset; 0 if a row group takes one word.
     pub fn word_bits(machine: &Machine) -> usize {
         if machine.array_words() == 1 { 0 } else { bits_to_index(machine.array_words()) }
     }
 
-    /// Bits of the row-group field in an offset.
-    pub fn group_bits(machine: &Machine) -> usize {
-        if machine.row_groups() == 1 { 0 } else { bits_to_index(machine.row_groups()) }
+    /// Bits of the lane field in an offset; 0 if columns are read one by one.
+    pub fn lane_bits(machine: &Machine) -> usize {
+        if machine.column_lanes == 1 { 0 } else { bits_to_index(machine.column_lanes) }
     }
 
-    /// Offset in [`Region::Array`]: column, row group, word, from high to low.
+    /// Offset in [`Region::Array`].
     pub fn offset(&self, machine: &Machine) -> u16 {
-        let low = Self::word_bits(machine);
-        (((self.column << Self::group_bits(machine) | self.row_group) << low) | self.word) as u16
+        let (group, lane) = (self.column / machine.column_lanes, self.column % machine.column_lanes);
+        let step = group * machine.row_groups() + self.row_group;
+        ((step << Self::lane_bits(machine) | lane) << Self::word_bits(machine) | self.word) as u16
+    }
+
+    /// The address at that offset, if it exists.
+    pub fn from_offset(machine: &Machine, offset: u16) -> Option<Self> {
+        let (word_bits, lane_bits) = (Self::word_bits(machine), Self::lane_bits(machine));
+        let offset = usize::from(offset);
+        let word = offset & ((1 << word_bits) - 1);
+        let lane = offset >> word_bits & ((1 << lane_bits) - 1);
+        let step = offset >> word_bits >> lane_bits;
+        let column = step / machine.row_groups() * machine.column_lanes + lane;
+        (lane < machine.column_lanes && column < machine.columns() && word < machine.array_words())
+            .then_some(Self { column, row_group: step % machine.row_groups(), word })
     }
 
     /// Rows of this word that exist, lowest first.
@@ -196,18 +213,33 @@ impl ArrayAddress {
         start.min(group_end)..(start + 16).min(group_end)
     }
 
-    /// Every address of a tile, in the order the on-chip checksum reads them.
+    /// Every address of a tile, in the order of their offsets, which is the order the on-chip checksum reads them.
     pub fn all(machine: &Machine) -> impl Iterator<Item = Self> {
         let (columns, lanes) = (machine.columns(), machine.column_lanes);
         let (groups, words) = (machine.row_groups(), machine.array_words());
         (0..machine.column_groups()).flat_map(move |column_group| {
             (0..groups).flat_map(move |row_group| {
                 let first = column_group * lanes;
-                (first..(first + lanes).min(columns)).flat_map(move |column| {
-                    (0..words).map(move |word| Self { column, row_group, word })
-                })
+                (first..(first + lanes).min(columns))
+                    .flat_map(move |column| (0..words).map(move |word| Self { column, row_group, word }))
             })
         })
+    }
+}
+
+/// Whether `words` words from `offset` may be read or written in one frame: all of them exist, and none but those of
+/// the registers and labels leaves its column's row group or its slot.
+pub fn range_exists(machine: &Machine, region: Region, offset: u16, words: usize) -> bool {
+    let start = usize::from(offset);
+    match region {
+        Region::Registers => start + words <= usize::from(REGISTER_WORDS),
+        Region::Labels => start + words <= machine.slots,
+        Region::Slots => {
+            let bits = bits_to_index(machine.slot_words());
+            start >> bits < machine.slots && (start & ((1 << bits) - 1)) + words <= machine.slot_words()
+        }
+        Region::Array => ArrayAddress::from_offset(machine, offset)
+            .is_some_and(|address| address.word + words <= machine.array_words()),
     }
 }
 
@@ -303,12 +335,16 @@ mod tests {
             let mut offsets = std::collections::HashSet::new();
             let mut seen = vec![0; machine.rows * machine.columns()];
             for address in ArrayAddress::all(&machine) {
-                assert!(offsets.insert(address.offset(&machine)));
+                let offset = address.offset(&machine);
+                assert!(offsets.insert(offset));
+                assert_eq!(ArrayAddress::from_offset(&machine, offset), Some(address));
                 for row in address.rows(&machine) {
                     seen[row * machine.columns() + address.column] += 1;
                 }
             }
             assert!(seen.iter().all(|n| *n == 1), "{name}");
+            let exist = (0..=u16::MAX).filter(|o| ArrayAddress::from_offset(&machine, *o).is_some()).count();
+            assert_eq!(exist, offsets.len(), "{name}");
         }
     }
 

@@ -21,15 +21,29 @@ pub fn argmax_levels(machine: &Machine) -> u64 {
     u64::from(machine.output_lanes().next_power_of_two().trailing_zeros())
 }
 
-/// Clocks from the last step of an image to its counted verdict.
+/// Clocks from an image's last step to the end of the clock in which its verdict is stored and counted.
 pub fn pipeline_cycles(machine: &Machine) -> u64 {
     MEMORY_CYCLES + COLUMN_COUNTER_CYCLES + SHIFT_ADD_CYCLES + ARGMAX_CYCLES + argmax_levels(machine) + VERDICT_CYCLES
 }
 
 /// The counter `cycles` after one run of `images` images.
 ///
-/// One clock starts the run (and is all that a run of no images takes), one step a clock follows without a gap,
-/// and the last step's results take [`pipeline_cycles`] to arrive.
+/// One step a clock without a gap, and the last step's results take [`pipeline_cycles`] to arrive. A run of no
+/// images takes one clock.
 pub fn run_cycles(machine: &Machine, images: u64) -> u64 {
-    if images == 0 { 1 } else { 1 + images * machine.steps_per_image() as u64 + pipeline_cycles(machine) }
+    if images == 0 { 1 } else { images * machine.steps_per_image() as u64 + pipeline_cycles(machine) }
+}
+
+/// Clock of a run, the first being 1, at whose end y of an output of the run's `image`-th image is stored.
+pub fn output_clock(machine: &Machine, image: u64, output: usize) -> u64 {
+    let steps_per_group = machine.plane_groups() * machine.row_groups();
+    let column_groups_per_output_group = (machine.weight_bits / machine.column_lanes).max(1);
+    let output_group = output / machine.output_lanes();
+    let last_step = (output_group + 1) * column_groups_per_output_group * steps_per_group;
+    image * machine.steps_per_image() as u64
+        + last_step as u64
+        + MEMORY_CYCLES
+        + COLUMN_COUNTER_CYCLES
+        + SHIFT_ADD_CYCLES
+        + 1
 }
