@@ -21,6 +21,7 @@ pub mod random;
 pub mod recombination;
 pub mod registers;
 pub mod run;
+pub mod scale_factor;
 pub mod tile;
 pub mod timing;
 pub mod trace;
