@@ -8,6 +8,7 @@
 
 pub mod argmax;
 pub mod array;
+pub mod board_model;
 pub mod column;
 pub mod counters;
 pub mod dataset;
