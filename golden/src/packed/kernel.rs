@@ -7,6 +7,7 @@
 
 #![allow(clippy::needless_range_loop)] // one index walks the registers of several arrays
 
+use super::aligned::Aligned;
 use super::lanes::Lanes;
 use super::quantizer::{Form, LaneQuantizer};
 use crate::array::DeviceArray;
@@ -55,17 +56,17 @@ pub(super) struct LanePlan {
 /// Memory of one thread.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    sets: Vec<u8>,
-    partial: Vec<u8>,
-    active: Vec<u16>,
+    sets: Aligned<u8>,
+    partial: Aligned<u8>,
+    active: Aligned<u16>,
     /// Transposed codes, `[row][sample]`.
-    pub codes: Vec<u8>,
+    pub codes: Aligned<u8>,
     /// Sums of the last tile, `[output][sample]` in the order of [`sample_of_lane`].
-    pub sums: Vec<i16>,
+    pub sums: Aligned<i16>,
     /// Class and margin of each lane, same order.
-    pub classes: Vec<u16>,
+    pub classes: Aligned<u16>,
     /// See `classes`.
-    pub margins: Vec<u16>,
+    pub margins: Aligned<u16>,
 }
 
 /// Sample that 16-bit lane `lane` of a row of sums belongs to.
@@ -148,14 +149,15 @@ impl LanePlan {
         let blocks = self.tiles.iter().flatten();
         let groups = blocks.map(Block::groups).max().unwrap_or(0);
         let columns = self.outputs * self.weight_bits;
+        let folded = self.tiles.iter().any(|blocks| blocks.len() > 1);
         Scratch {
-            sets: vec![0; groups * SETS * self.samples],
-            partial: vec![0; if self.tiles.iter().any(|t| t.len() > 1) { columns * self.samples * 2 } else { 0 }],
-            active: vec![0; self.samples],
-            codes: vec![0; rows * self.samples],
-            sums: vec![0; self.outputs * self.samples],
-            classes: vec![0; self.samples],
-            margins: vec![0; self.samples],
+            sets: Aligned::zeros(groups * SETS * self.samples),
+            partial: Aligned::zeros(if folded { columns * self.samples * 2 } else { 0 }),
+            active: Aligned::zeros(self.samples),
+            codes: Aligned::zeros(rows * self.samples),
+            sums: Aligned::zeros(self.outputs * self.samples),
+            classes: Aligned::zeros(self.samples),
+            margins: Aligned::zeros(self.samples),
         }
     }
 

@@ -5,6 +5,7 @@
 //! count; the *product* kernel serves lossless machines, whose sums are an integer matrix product and whose
 //! counters follow from the codes.
 
+mod aligned;
 mod kernel;
 mod lanes;
 mod pack;
@@ -45,7 +46,10 @@ impl Level {
         {
             let popcount = is_x86_feature_detected!("popcnt");
             let avx2 = popcount && is_x86_feature_detected!("avx2");
-            let avx512 = avx2 && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl");
+            let avx512 = avx2
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vpopcntdq");
             [(true, Self::Portable), (avx2, Self::Avx2), (avx512, Self::Avx512)]
                 .into_iter()
                 .filter_map(|(has, level)| has.then_some(level))
@@ -249,7 +253,7 @@ impl PackedArray {
     }
 
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512bw,avx512vl,avx2,popcnt,bmi1,bmi2")]
+    #[target_feature(enable = "avx512bw,avx512vl,avx512vpopcntdq,avx2,popcnt,bmi1,bmi2")]
     fn part_avx512(&self, part: Part<'_>) -> Tally {
         // SAFETY: this function has the features.
         unsafe { self.part_with::<x86::Avx512>(part) }
@@ -336,11 +340,13 @@ impl PackedArray {
         if self.machine.tiles == 1 {
             // SAFETY: passed on to the caller.
             unsafe { rank::<L>(scratch) };
-            for lane in 0..samples {
-                let sample = sample_of_lane(lane, L::BYTES);
-                if sample < images.len() {
-                    part.classes[images.start + sample] = scratch.classes[lane];
-                    part.margins[images.start + sample] = u32::from(scratch.margins[lane]);
+            for lane in (0..samples).step_by(8) {
+                let first = sample_of_lane(lane, L::BYTES).min(images.len());
+                let last = (first + 8).min(images.len());
+                let places = images.start + first..images.start + last;
+                part.classes[places.clone()].copy_from_slice(&scratch.classes[lane..][..places.len()]);
+                for (margin, lane) in part.margins[places].iter_mut().zip(&scratch.margins[lane..]) {
+                    *margin = u32::from(*lane);
                 }
             }
         } else {
