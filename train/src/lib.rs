@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Training and quantization: from a data set to a network that an array can hold.
+//!
+//! Training runs on Burn, on a device chosen at run time ([`device`]); randomness comes from the named streams of
+//! [`bitline_golden::random`], never from Burn, so the same seed gives the same bits whatever the number of threads.
+//! Quantization is S001's Eq. 2, in [`bitline_golden::scale_factor`]; [`quantization`] chooses its scale factor in
+//! three ways and reports all of them.
+//!
+//! Index order: weights are `[output][input]`, images `[image][pixel]`.
+
+pub mod device;
+pub mod digits;
+mod error;
+pub mod quantization;
+mod softmax_regression;
+pub mod study;
+pub mod trained;
+
+pub use error::TrainError;
