@@ -29,6 +29,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Many outputs and images, lossless (the product kernels) and not (the lanes' transposition).
+    #[test]
+    fn packed_equals_plain_for_many_outputs(
+        rows in 1..200usize, bias_rows in 0..2usize, outputs in 2..75usize, weight_bits in 1..=8usize,
+        input_bits in 1..=8usize, tiles in 1..3usize, images in 0..75usize, lossless: bool, seed: u64,
+    ) {
+        let quantizer = lossless_quantizer(rows, 100);
+        let bits = quantizer.bits.saturating_sub(u32::from(!lossless)).max(1);
+        let (ratio, reference_column, missing_rows) = (100, true, rows / 3);
+        let quantizer = QuantizerConfig { bits, ..quantizer };
+        let sizes = Sizes {
+            rows, bias_rows, outputs, weight_bits, input_bits, tiles, missing_rows, images, ratio, reference_column,
+            quantizer, seed,
+        };
+        let problem = sizes.problem(true).unwrap();
+        let plain = run(&problem.machine, &problem.array, &problem.images, &problem.labels).unwrap();
+        for level in Level::available() {
+            let packed = PackedArray::with_level(&problem.machine, &problem.array, level).unwrap();
+            prop_assert_eq!(&packed.run(&problem.images, &problem.labels).unwrap(), &plain, "{:?}", level);
+        }
+    }
+}
+
 /// Tall tiles, counts beyond a byte, several blocks of rows, every recombination.
 #[test]
 fn packed_equals_plain_where_counts_need_more_than_a_byte() {

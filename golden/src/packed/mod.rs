@@ -6,9 +6,14 @@
 //! counters follow from the codes.
 
 mod aligned;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod kernel;
 mod lanes;
 mod pack;
+mod product;
+#[cfg(target_arch = "x86_64")]
+mod product_x86;
 mod quantizer;
 mod words;
 #[cfg(target_arch = "x86_64")]
@@ -20,6 +25,7 @@ use ndarray::Array2;
 
 use self::kernel::{LanePlan, rank, sample_of_lane};
 use self::lanes::{Lanes, Portable};
+use self::product::{CHUNK, Product};
 use self::words::WordPlan;
 use crate::argmax::argmax;
 use crate::array::{DeviceArray, check_machine};
@@ -35,8 +41,10 @@ pub enum Level {
     Portable,
     /// 256-bit integer vectors.
     Avx2,
-    /// 512-bit vectors of bytes.
+    /// 512-bit vectors of bytes, with population count and dot product.
     Avx512,
+    /// The same, and tile registers for products.
+    Amx,
 }
 
 impl Level {
@@ -49,8 +57,10 @@ impl Level {
             let avx512 = avx2
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512vpopcntdq");
-            [(true, Self::Portable), (avx2, Self::Avx2), (avx512, Self::Avx512)]
+                && is_x86_feature_detected!("avx512vpopcntdq")
+                && is_x86_feature_detected!("avx512vnni");
+            let amx = avx512 && amx::available();
+            [(true, Self::Portable), (avx2, Self::Avx2), (avx512, Self::Avx512), (amx, Self::Amx)]
                 .into_iter()
                 .filter_map(|(has, level)| has.then_some(level))
                 .collect()
@@ -64,7 +74,7 @@ impl Level {
         match self {
             Self::Portable => Portable::BYTES,
             Self::Avx2 => 32,
-            Self::Avx512 => 64,
+            Self::Avx512 | Self::Amx => 64,
         }
     }
 }
@@ -81,6 +91,7 @@ pub struct PackedArray {
     threads: usize,
     words: WordPlan,
     lanes: Option<LanePlan>,
+    product: Option<Product>,
 }
 
 /// One thread's part of a run.
@@ -123,6 +134,7 @@ impl PackedArray {
             rows: array.rows(),
             words: WordPlan::new(machine, array),
             lanes: LanePlan::new(machine, array, level.bytes()),
+            product: Product::new(machine, array)?,
             machine: machine.clone(),
             level,
             threads: 1,
@@ -236,7 +248,7 @@ impl PackedArray {
         match self.level {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `with_level` keeps to what the processor has.
-            Level::Avx512 => unsafe { self.part_avx512(part) },
+            Level::Avx512 | Level::Amx => unsafe { self.part_avx512(part) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Level::Avx2 => unsafe { self.part_avx2(part) },
@@ -273,7 +285,10 @@ impl PackedArray {
         }
         let count = part.labels.len();
         let mut done = 0;
-        if let Some(lanes) = &self.lanes
+        if let Some(product) = &self.product {
+            self.multiply(product, &mut part);
+            done = count;
+        } else if let Some(lanes) = &self.lanes
             && count >= lanes.samples() / LANES_WORTH
         {
             let mut scratch = lanes.scratch(self.rows);
@@ -298,6 +313,26 @@ impl PackedArray {
         let right = |(class, label): &(&u16, &Option<u8>)| label.map(u16::from) == Some(**class);
         tally.correct = part.classes.iter().zip(part.labels).filter(right).count() as u64;
         tally
+    }
+
+    /// Sums and classes of a lossless machine.
+    fn multiply(&self, product: &Product, part: &mut Part<'_>) {
+        let outputs = self.machine.outputs;
+        let chunks = part.images.chunks(CHUNK * product.inputs).zip(part.outputs.chunks_mut(CHUNK * outputs));
+        let verdicts = part.classes.chunks_mut(CHUNK).zip(part.margins.chunks_mut(CHUNK));
+        for ((codes, sums), (classes, margins)) in chunks.zip(verdicts) {
+            product.multiply(self.level, codes, sums);
+            #[cfg(target_arch = "x86_64")]
+            if self.level >= Level::Avx512 {
+                // SAFETY: the level is one that the processor has.
+                unsafe { product_x86::rank_rows(sums, outputs, classes, margins) };
+                continue;
+            }
+            for ((sums, class), margin) in sums.chunks_exact(outputs).zip(classes).zip(margins) {
+                let verdict = argmax(sums);
+                (*class, *margin) = (verdict.class, verdict.margin);
+            }
+        }
     }
 
     /// Images that fill the lanes, or less at the end of a batch, whose empty lanes hold zeros.

@@ -76,10 +76,9 @@ impl Sizes {
     }
 
     /// Draw weights, stuck devices (one in twenty when `stuck`), images and labels. `None` for a machine that
-    /// its own check refuses, as a sum of more than 16 bits.
+    /// the model refuses.
     pub fn problem(&self, stuck: bool) -> Option<Problem> {
         let machine = self.machine();
-        machine.check().ok()?;
         let matrix_rows = (self.tiles * self.rows - if self.tiles > 1 { self.missing_rows % self.rows } else { 0 })
             .max(machine.bias_rows + 1);
         let mut random = stream("problem", self.seed);

@@ -1,0 +1,100 @@
+//! The product kernel: a lossless machine's sums are `y = W x`, eight-bit integers multiplied and added in 32 bits.
+
+use super::Level;
+use super::aligned::Aligned;
+use crate::array::DeviceArray;
+use crate::error::GoldenError;
+use crate::machine::Machine;
+
+/// Outputs side by side in the weights' layout.
+pub(super) const BLOCK: usize = 16;
+/// Images multiplied before their sums are ranked, so that these are still in the cache.
+pub(super) const CHUNK: usize = 256;
+
+/// The weights that an array's devices hold, laid out for the dot-product instructions.
+#[derive(Debug, Clone)]
+pub(super) struct Product {
+    pub inputs: usize,
+    /// Inputs filled up to a multiple of 64 with rows of weight 0.
+    pub depth: usize,
+    pub outputs: usize,
+    /// `[output / 16][input / 4][output % 16][input % 4]`.
+    pub weights: Aligned<i8>,
+    /// What the bias rows add, one an output, filled up to a multiple of 16.
+    pub bias: Aligned<i32>,
+    /// Whether two neighbouring products of a code and a weight add up in 16 bits.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
+    pub pairs_fit: bool,
+}
+
+impl Product {
+    /// Read the weights back from the devices, stuck ones included; `None` unless the machine is lossless.
+    pub fn new(machine: &Machine, array: &DeviceArray) -> Result<Option<Self>, GoldenError> {
+        if !machine.is_lossless() {
+            return Ok(None);
+        }
+        let matrix = array.to_weights(machine)?;
+        let (outputs, rows) = matrix.dim();
+        let inputs = rows - machine.bias_rows;
+        let depth = inputs.next_multiple_of(64);
+        let mut weights = Aligned::zeros(outputs.next_multiple_of(BLOCK) * depth);
+        let mut bias = Aligned::zeros(outputs.next_multiple_of(BLOCK));
+        for ((output, row), &weight) in matrix.indexed_iter() {
+            if row < inputs {
+                let block = output / BLOCK * BLOCK * depth;
+                weights[block + row / 4 * 4 * BLOCK + output % BLOCK * 4 + row % 4] = weight;
+            } else {
+                bias[output] += i32::from(weight) * machine.bias_code as i32;
+            }
+        }
+        let pair = 2 * ((1i32 << machine.input_bits) - 1) << (machine.weight_bits - 1);
+        Ok(Some(Self { inputs, depth, outputs, weights, bias, pairs_fit: pair <= i32::from(i16::MAX) }))
+    }
+
+    /// Multiply `codes`, `[image][input]`, into `sums`, `[image][output]`.
+    pub fn multiply(&self, level: Level, codes: &[u8], sums: &mut [i32]) {
+        let images = sums.len() / self.outputs;
+        assert!(codes.len() >= images * self.inputs);
+        #[cfg(target_arch = "x86_64")]
+        {
+            let whole = if level == Level::Amx { images - images % 16 } else { 0 };
+            let (codes_left, sums_left) = (&codes[whole * self.inputs..], &mut sums[whole * self.outputs..]);
+            // SAFETY: the level is one that the processor has; lengths were checked above.
+            unsafe {
+                if level >= Level::Avx512 {
+                    super::product_x86::multiply_avx512(self, codes_left, sums_left);
+                } else if level == Level::Avx2 && self.pairs_fit {
+                    super::product_x86::multiply_avx2(self, codes_left, sums_left);
+                } else {
+                    self.multiply_plain(codes_left, sums_left);
+                }
+                if whole > 0 {
+                    super::amx::multiply(self, &codes[..whole * self.inputs], &mut sums[..whole * self.outputs]);
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = level;
+            self.multiply_plain(codes, sums);
+        }
+    }
+
+    /// Plain loops over the layout.
+    fn multiply_plain(&self, codes: &[u8], sums: &mut [i32]) {
+        for (codes, sums) in codes.chunks_exact(self.inputs).zip(sums.chunks_exact_mut(self.outputs)) {
+            let blocks = self.weights.chunks_exact(BLOCK * self.depth).zip(self.bias.chunks_exact(BLOCK));
+            for ((weights, bias), sums) in blocks.zip(sums.chunks_mut(BLOCK)) {
+                let mut block: [i32; BLOCK] = bias.try_into().expect("a block of biases");
+                for (codes, weights) in codes.chunks(4).zip(weights.as_chunks::<{ 4 * BLOCK }>().0) {
+                    for (k, code) in codes.iter().enumerate() {
+                        for (output, sum) in block.iter_mut().enumerate() {
+                            *sum += i32::from(*code) * i32::from(weights[output * 4 + k]);
+                        }
+                    }
+                }
+                sums.copy_from_slice(&block[..sums.len()]);
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The product kernel with the dot-product instructions of x86-64 vectors.
+
+use std::arch::x86_64::*;
+
+use super::product::{BLOCK, Product};
+
+/// Images multiplied side by side.
+const IMAGES: usize = 4;
+
+/// Multiply with `vpdpbusd`.
+///
+/// # Safety
+/// `codes` holds as many images as `sums`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn multiply_avx512(product: &Product, codes: &[u8], sums: &mut [i32]) {
+    // SAFETY: passed on to the caller; the block functions have this function's features.
+    unsafe {
+        for_blocks(product, codes, sums, |codes, stride, images, block, blocks, sums| match (images, blocks) {
+            (IMAGES, 4) => block_avx512::<IMAGES, 4>(product, codes, stride, block, sums),
+            (IMAGES, 2) => block_avx512::<IMAGES, 2>(product, codes, stride, block, sums),
+            (IMAGES, _) => block_avx512::<IMAGES, 1>(product, codes, stride, block, sums),
+            (_, 4) => block_avx512::<1, 4>(product, codes, stride, block, sums),
+            (_, 2) => block_avx512::<1, 2>(product, codes, stride, block, sums),
+            _ => block_avx512::<1, 1>(product, codes, stride, block, sums),
+        });
+    }
+}
+
+/// Multiply with `vpmaddubsw` and `vpmaddwd`; the product's pairs must fit 16 bits.
+///
+/// # Safety
+/// As for [`multiply_avx512`].
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn multiply_avx2(product: &Product, codes: &[u8], sums: &mut [i32]) {
+    // SAFETY: as above.
+    unsafe {
+        for_blocks(product, codes, sums, |codes, stride, images, block, blocks, sums| {
+            for block in block..block + blocks {
+                match images {
+                    IMAGES => block_avx2::<IMAGES>(product, codes, stride, block, sums),
+                    _ => block_avx2::<1>(product, codes, stride, block, sums),
+                }
+            }
+        });
+    }
+}
+
+/// Walk over groups of images and blocks of outputs: four images at a time, then one; four blocks, then two, one.
+///
+/// `work(codes, bytes from image to image, images, first block, blocks, the images' sums)`.
+#[inline(always)]
+unsafe fn for_blocks(
+    product: &Product,
+    codes: &[u8],
+    sums: &mut [i32],
+    work: impl Fn(*const u8, usize, usize, usize, usize, *mut i32),
+) {
+    let (images, all) = (sums.len() / product.outputs, product.outputs.div_ceil(BLOCK));
+    // Codes are read four at a time, so that an odd number of inputs is filled up first.
+    let direct = product.inputs.is_multiple_of(4);
+    let stride = if direct { product.inputs } else { product.depth };
+    let mut filled = vec![0; if direct { 0 } else { IMAGES * product.depth }];
+    let mut image = 0;
+    while image < images {
+        let together = if images - image >= IMAGES { IMAGES } else { 1 };
+        let mut from = codes[image * product.inputs..].as_ptr();
+        if !direct {
+            for k in 0..together {
+                let codes = &codes[(image + k) * product.inputs..][..product.inputs];
+                filled[k * product.depth..][..product.inputs].copy_from_slice(codes);
+            }
+            from = filled.as_ptr();
+        }
+        let to = sums[image * product.outputs..].as_mut_ptr();
+        let mut block = 0;
+        while block < all {
+            let blocks = match all - block {
+                1 => 1,
+                2 | 3 => 2,
+                _ => 4,
+            };
+            work(from, stride, together, block, blocks, to);
+            block += blocks;
+        }
+        image += together;
+    }
+}
+
+/// `N` images times `B` blocks of outputs.
+///
+/// # Safety
+/// `N` images of codes `stride` bytes apart, a whole number of fours each; `N` rows of sums.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn block_avx512<const N: usize, const B: usize>(
+    product: &Product,
+    codes: *const u8,
+    stride: usize,
+    block: usize,
+    sums: *mut i32,
+) {
+    let fours = product.inputs.div_ceil(4);
+    // SAFETY: the weights have `depth` >= 4 * fours inputs in every block; the rest is the caller's promise.
+    unsafe {
+        let mut totals = [[_mm512_setzero_si512(); B]; N];
+        for (b, bias) in product.bias.as_chunks::<BLOCK>().0[block..block + B].iter().enumerate() {
+            for total in &mut totals {
+                total[b] = _mm512_loadu_si512(bias.as_ptr().cast());
+            }
+        }
+        let weights = product.weights.as_ptr().add(block * BLOCK * product.depth);
+        for four in 0..fours {
+            let mut columns = [_mm512_setzero_si512(); B];
+            for (b, column) in columns.iter_mut().enumerate() {
+                *column = _mm512_loadu_si512(weights.add(b * BLOCK * product.depth + four * 4 * BLOCK).cast());
+            }
+            for (n, totals) in totals.iter_mut().enumerate() {
+                let codes = _mm512_set1_epi32(codes.add(n * stride + four * 4).cast::<i32>().read_unaligned());
+                for (total, column) in totals.iter_mut().zip(columns) {
+                    *total = _mm512_dpbusd_epi32(*total, codes, column);
+                }
+            }
+        }
+        for (n, totals) in totals.iter().enumerate() {
+            for (b, total) in totals.iter().enumerate() {
+                let first = (block + b) * BLOCK;
+                let mask = ((1u32 << (product.outputs - first).min(BLOCK)) - 1) as u16;
+                _mm512_mask_storeu_epi32(sums.add(n * product.outputs + first), mask, *total);
+            }
+        }
+    }
+}
+
+/// `N` images times one block of outputs.
+///
+/// # Safety
+/// As for [`block_avx512`].
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn block_avx2<const N: usize>(product: &Product, codes: *const u8, stride: usize, block: usize, sums: *mut i32) {
+    let fours = product.inputs.div_ceil(4);
+    // SAFETY: as for `block_avx512`.
+    unsafe {
+        let ones = _mm256_set1_epi16(1);
+        let bias = product.bias.as_ptr().add(block * BLOCK);
+        let bias = [_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(8).cast())];
+        let mut totals = [bias; N];
+        let weights = product.weights.as_ptr().add(block * BLOCK * product.depth);
+        for four in 0..fours {
+            let place = weights.add(four * 4 * BLOCK);
+            let columns = [_mm256_loadu_si256(place.cast()), _mm256_loadu_si256(place.add(32).cast())];
+            for (n, totals) in totals.iter_mut().enumerate() {
+                let codes = _mm256_set1_epi32(codes.add(n * stride + four * 4).cast::<i32>().read_unaligned());
+                for (total, column) in totals.iter_mut().zip(columns) {
+                    let fours = _mm256_madd_epi16(_mm256_maddubs_epi16(codes, column), ones);
+                    *total = _mm256_add_epi32(*total, fours);
+                }
+            }
+        }
+        for (n, totals) in totals.iter().enumerate() {
+            let mut block_sums = [0i32; BLOCK];
+            _mm256_storeu_si256(block_sums.as_mut_ptr().cast(), totals[0]);
+            _mm256_storeu_si256(block_sums.as_mut_ptr().add(8).cast(), totals[1]);
+            let first = block * BLOCK;
+            let count = (product.outputs - first).min(BLOCK);
+            sums.add(n * product.outputs + first).copy_from_nonoverlapping(block_sums.as_ptr(), count);
+        }
+    }
+}
+
+/// Class and margin of each row of sums, as [`crate::argmax::argmax`].
+///
+/// # Safety
+/// None beyond the processor features.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) unsafe fn rank_rows(sums: &[i32], outputs: usize, classes: &mut [u16], margins: &mut [u32]) {
+    let least = _mm512_set1_epi32(i32::MIN);
+    for ((sums, class), margin) in sums.chunks_exact(outputs).zip(classes).zip(margins) {
+        let mask = |first: usize| ((1u32 << (outputs - first).min(16)) - 1) as u16;
+        // SAFETY: the mask covers what is left of the row.
+        let load = |first: usize| unsafe { _mm512_mask_loadu_epi32(least, mask(first), sums.as_ptr().add(first)) };
+        let mut largest = least;
+        for first in (0..outputs).step_by(16) {
+            largest = _mm512_max_epi32(largest, load(first));
+        }
+        let best = _mm512_reduce_max_epi32(largest);
+        let (mut place, mut second) = (None, least);
+        for first in (0..outputs).step_by(16) {
+            let row = load(first);
+            let mut others = u16::MAX;
+            if place.is_none() {
+                let equal = _mm512_cmpeq_epi32_mask(row, _mm512_set1_epi32(best)) & mask(first);
+                if equal != 0 {
+                    place = Some(first + equal.trailing_zeros() as usize);
+                    // All but the lowest set bit.
+                    others = !(equal & equal.wrapping_neg());
+                }
+            }
+            second = _mm512_mask_max_epi32(second, others, second, row);
+        }
+        *class = place.unwrap_or(0) as u16;
+        *margin = best.wrapping_sub(_mm512_reduce_max_epi32(second)) as u32;
+    }
+}
