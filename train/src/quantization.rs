@@ -25,6 +25,9 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
+#[cfg(test)]
+mod tests;
+
 /// Which images choose the scale factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

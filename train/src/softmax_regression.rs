@@ -167,7 +167,8 @@ mod tests {
         let (loss, correct) = evaluate(&weights, &biases, &x, digits.test_labels());
         let device = Device::flex();
         let model = SoftmaxRegression::new(&weights, &biases, 0.1, &device);
-        let logits = model.linear.forward(Tensor::from_data(TensorData::new(x, [297, PIXELS]), &model.device));
+        let logits: Tensor<2> =
+            model.linear.forward(Tensor::from_data(TensorData::new(x, [297, PIXELS]), &model.device));
         let classes = logits.clone().argmax(1).into_data().iter::<i64>().collect::<Vec<_>>();
         let matches = classes.iter().zip(digits.test_labels()).filter(|(c, l)| **c == i64::from(**l)).count();
         assert_eq!(matches, correct);

@@ -200,3 +200,46 @@ pub fn study(
         other => other,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spread_is_the_textbook_one() {
+        // Mean 5, squares 32, sample deviation sqrt(32 / 7).
+        let counts: Vec<(u64, u32)> =
+            [2, 4, 4, 4, 5, 5, 7, 9].into_iter().enumerate().map(|(i, c)| (i as u64, c)).collect();
+        let spread = Spread::of(&counts);
+        assert_eq!((spread.mean, spread.least, spread.most), (5.0, 2, 9));
+        assert!((spread.deviation - (32f64 / 7.0).sqrt()).abs() < 1e-12);
+        assert_eq!(spread.best_seeds, [7]);
+        assert_eq!(Spread::of(&[(9, 3), (4, 3)]).best_seeds, [4, 9]);
+        assert_eq!(Spread::of(&[(9, 3)]).deviation, 0.0);
+    }
+
+    #[test]
+    fn study_does_not_depend_on_the_threads_and_can_be_stopped() {
+        let digits = Digits::embedded();
+        let config = |threads| StudyConfig {
+            train: TrainConfig { epochs: 1, ..TrainConfig::default() },
+            quantize: QuantizeConfig { folds: 2, ..QuantizeConfig::default() },
+            threads,
+            command: "test".into(),
+        };
+        let never = AtomicBool::new(false);
+        let heard = AtomicUsize::new(0);
+        let count = |_: &str, _: usize, _: &EpochRecord| {
+            heard.fetch_add(1, Ordering::Relaxed);
+        };
+        let two = study(&[3, 1, 2], &digits, &config(2), &count, &never).unwrap();
+        assert_eq!(heard.load(Ordering::Relaxed), 9, "three seeds, each with two folds, one epoch");
+        assert_eq!(two, study(&[3, 1, 2], &digits, &config(1), &count, &never).unwrap());
+        assert_eq!(two.iter().map(|r| r.record.train.seed).collect::<Vec<_>>(), [3, 1, 2]);
+        assert_eq!(Summary::of(&two.iter().map(|r| r.record.clone()).collect::<Vec<_>>()).seeds, [1, 2, 3]);
+        assert_eq!(
+            study(&[3, 1], &digits, &config(2), &count, &AtomicBool::new(true)).unwrap_err().to_string(),
+            "stopped on request after 0 of 2 seeds; run the same command again"
+        );
+    }
+}

@@ -146,3 +146,62 @@ impl Trained {
         Ok(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trained() -> Trained {
+        let record =
+            |epoch| EpochRecord { epoch, train_loss: 0.1, test_loss: 0.2, train_correct: 1471, test_correct: 270 };
+        Trained {
+            config: TrainConfig { epochs: 3, held_out: Some(3..9), ..TrainConfig::seeded(u64::MAX) },
+            weights: Array2::from_shape_fn((CLASSES, PIXELS), |(o, i)| (o as f32 - i as f32) / 3.0),
+            biases: (0..CLASSES).map(|o| o as f32 / 7.0).collect(),
+            history: (1..=2).map(record).collect(),
+            data_sha256: "00ff".into(),
+        }
+    }
+
+    #[test]
+    fn file_gives_back_the_result_and_the_same_bytes() {
+        let bytes = trained().to_bytes();
+        assert_eq!(Trained::from_bytes("f", &bytes).unwrap(), trained());
+        assert_eq!(trained().to_bytes(), bytes);
+        assert!(!trained().is_complete());
+    }
+
+    #[test]
+    fn damaged_file_is_refused() {
+        let bytes = trained().to_bytes();
+        for length in (0..bytes.len()).step_by(37) {
+            let error = Trained::from_bytes("f", &bytes[..length]).unwrap_err().to_string();
+            assert!(error.starts_with("f is not a complete safetensors file: "), "{error}");
+        }
+        assert!(
+            Trained::load("/nonexistent/f").unwrap_err().to_string().starts_with("/nonexistent/f cannot be read: ")
+        );
+        assert!(
+            trained().save("/nonexistent/f").unwrap_err().to_string().starts_with("/nonexistent/f cannot be written")
+        );
+    }
+
+    #[test]
+    fn file_of_something_else_is_refused() {
+        let bytes = pack(&[], "other", "{}".into());
+        assert_eq!(
+            Trained::from_bytes("f", &bytes).unwrap_err().to_string(),
+            "f has no \"bitline.trained\" in its safetensors metadata, so it is not a training result; \
+             make one with `bitline train`"
+        );
+    }
+
+    #[test]
+    fn more_epochs_than_asked_for_are_refused() {
+        let bytes = Trained { config: TrainConfig { epochs: 1, ..trained().config }, ..trained() }.to_bytes();
+        assert_eq!(
+            Trained::from_bytes("f", &bytes).unwrap_err().to_string(),
+            "epochs_done is 2, must be at most epochs = 1; the file is damaged, train again"
+        );
+    }
+}
