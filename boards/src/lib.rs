@@ -14,6 +14,7 @@ pub mod error;
 pub mod flow;
 pub mod tools;
 pub mod usage;
+pub mod virtual_board;
 pub mod wrapper;
 
 pub use board::Board;
