@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The host's side of bitline: the link client, the procedure that loads, runs and reads a machine back, and the
+//! comparison with the golden model. The command `bitline` is a thin layer over this.
+
+pub mod comparison;
+pub mod engine;
+pub mod error;
+pub mod leds;
+pub mod link;
+pub mod outcome;
+pub mod problem;
+pub mod procedure;
+pub mod report;
+
+pub use error::HostError;

@@ -1,0 +1,104 @@
+//! Arguments that several verbs share.
+
+use std::path::PathBuf;
+
+use bitline_golden::machine::Machine;
+use bitline_host::engine::Engine;
+use bitline_host::outcome::Outcome;
+use bitline_host::problem::{Problem, Source};
+use bitline_host::procedure::Step;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Verdict;
+
+/// Which machine.
+#[derive(Debug, Args)]
+pub struct MachineArgument {
+    /// Machine, one of configs/*.toml
+    #[arg(long, default_value = "digits", value_parser = PossibleValuesParser::new(Machine::names()))]
+    pub machine: String,
+}
+
+impl MachineArgument {
+    /// The machine.
+    pub fn machine(&self) -> anyhow::Result<Machine> {
+        Ok(Machine::named(&self.machine)?)
+    }
+}
+
+/// Which problem.
+#[derive(Debug, Args)]
+pub struct ProblemArguments {
+    #[command(flatten)]
+    pub machine: MachineArgument,
+    /// Images to run, the first ones of the test part; all if left out
+    #[arg(long, value_name = "COUNT")]
+    pub images: Option<usize>,
+    /// Network to load, instead of the shipped networks/digits.safetensors
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    pub network: Option<PathBuf>,
+    /// Make weights, images and labels up from this seed, instead of a network and the digits
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+}
+
+impl ProblemArguments {
+    /// The problem.
+    pub fn problem(&self) -> anyhow::Result<Problem> {
+        let source = match (&self.network, self.seed) {
+            (Some(path), _) => Source::Network(path.clone()),
+            (None, Some(seed)) => Source::MadeUp(seed),
+            (None, None) => Source::Shipped,
+        };
+        Ok(Problem::new(self.machine.machine()?, &source, self.images)?)
+    }
+}
+
+/// Parse an engine's name.
+pub fn engine_parser() -> impl TypedValueParser<Value = Engine> {
+    PossibleValuesParser::new(["rusthdl", "golden"])
+        .map(|name| if name == "golden" { Engine::Golden } else { Engine::Rusthdl })
+}
+
+/// Print the result, as one JSON object or as a table.
+pub fn print(outcome: &Outcome, json: bool) -> anyhow::Result<Verdict> {
+    if json {
+        println!("{}", serde_json::to_string(outcome)?);
+    } else {
+        println!("{outcome}");
+    }
+    Ok(if outcome.equal { Verdict::Equal } else { Verdict::Differs })
+}
+
+/// A progress bar of images on stderr, which shows only on a terminal.
+pub struct ImageBar(ProgressBar);
+
+impl ImageBar {
+    /// A bar of that many images.
+    pub fn new(images: usize) -> Self {
+        let style = ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} images").expect("a literal");
+        Self(ProgressBar::new(images as u64).with_style(style).with_message("identifying"))
+    }
+
+    /// Show a step.
+    pub fn show(&self, step: Step) {
+        match step {
+            Step::Identified => self.0.set_message("loading the array"),
+            Step::ArrayLoaded => self.0.set_message("array verified"),
+            Step::Loading { .. } => self.0.set_message("loading images"),
+            Step::Running { .. } => self.0.set_message("running"),
+            Step::Done { images, correct } => {
+                self.0.set_position(images as u64);
+                self.0.set_message(format!("{} {correct}", bitline_host::leds::row(correct as u16)));
+            }
+        }
+        self.0.tick();
+    }
+
+    /// Take the bar away.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}

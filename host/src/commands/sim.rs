@@ -1,0 +1,110 @@
+//! `bitline sim`: a machine in this program.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context;
+use bitline_hdl::simulation::build_hash;
+use bitline_host::HostError;
+use bitline_host::comparison::expect;
+use bitline_host::engine::{Engine, EngineOptions, start};
+use bitline_host::link::{Client, ClientOptions, InProcessPort};
+use bitline_host::outcome::{Circumstances, Outcome};
+use bitline_host::problem::Problem;
+use bitline_host::procedure;
+use clap::Args;
+
+use super::Verdict;
+use super::arguments::{ImageBar, ProblemArguments, engine_parser, print};
+
+/// Arguments of `bitline sim`.
+#[derive(Debug, Args)]
+pub struct SimArguments {
+    #[command(flatten)]
+    problem: ProblemArguments,
+    /// What runs the machine: the gateware clock by clock, or the golden model behind the same link
+    #[arg(long, default_value = "rusthdl", value_parser = engine_parser())]
+    engine: Engine,
+    /// Carry every bit over a simulated UART; without it the link takes whole bytes, which is faster
+    #[arg(long)]
+    wire: bool,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Write every signal's changes to this file
+    #[arg(long, value_name = "FILE")]
+    vcd: Option<PathBuf>,
+    /// Fault: invert the device at this row and column after everything is loaded and verified
+    #[arg(long, value_name = "ROW,COLUMN", value_parser = row_and_column)]
+    fault_flip: Option<(usize, usize)>,
+}
+
+fn row_and_column(text: &str) -> Result<(usize, usize), String> {
+    let parts = text.split_once(',').map(|(row, column)| (row.trim().parse(), column.trim().parse()));
+    match parts {
+        Some((Ok(row), Ok(column))) => Ok((row, column)),
+        _ => Err("give a row and a column, both counted from 0, as in 12,3".to_string()),
+    }
+}
+
+fn check_device(problem: &Problem, row: usize, column: usize) -> Result<(), HostError> {
+    let (rows, columns) = (problem.array.rows(), problem.array.columns());
+    if row < rows && column < columns {
+        return Ok(());
+    }
+    Err(HostError::NoDevice { row, column, machine: problem.machine.name.clone(), rows, columns })
+}
+
+/// Run it.
+pub fn run(arguments: &SimArguments) -> anyhow::Result<Verdict> {
+    let problem = arguments.problem.problem()?;
+    if let Some((row, column)) = arguments.fault_flip {
+        check_device(&problem, row, column)?;
+    }
+    let options = EngineOptions { engine: arguments.engine, wire: arguments.wire, vcd: arguments.vcd.clone() };
+    let machine = start(&problem.machine, &options, None)?;
+    let engine = format!("{}: {}", arguments.engine, machine.description());
+    eprintln!("{engine}");
+    let port = InProcessPort::new(machine, problem.machine.link.clock_hz);
+    let mut client = Client::new(port, ClientOptions::default());
+
+    let started = Instant::now();
+    let bar = ImageBar::new(problem.images.nrows());
+    let measured =
+        procedure::run(&mut client, &problem, build_hash(&problem.machine), &mut |step| bar.show(step), &mut |port| {
+            if let Some((row, column)) = arguments.fault_flip {
+                check_device(&problem, row, column)?;
+                port.machine_mut().flip_device(row, column);
+            }
+            Ok(())
+        });
+    bar.finish();
+    let measured = measured?;
+    let machine = client.port().machine();
+    let how = Circumstances {
+        engine,
+        seconds: started.elapsed().as_secs_f64(),
+        clocks: Some(machine.clock()),
+        leds: Some(machine.leds()),
+    };
+    let expected = expect(&problem).context("the golden model cannot run the problem")?;
+    let outcome = Outcome::new(&problem, &expected, &measured, how);
+    if let Some((row, column)) = arguments.fault_flip {
+        eprintln!("fault: the device at row {row}, column {column} was inverted after loading");
+    }
+    print(&outcome, arguments.json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_and_column_takes_two_numbers_only() {
+        assert_eq!(row_and_column("12,3"), Ok((12, 3)));
+        assert_eq!(row_and_column(" 0 , 39"), Ok((0, 39)));
+        for text in ["", "12", "12,", "a,b", "-1,2", "1,2,3"] {
+            assert!(row_and_column(text).is_err(), "{text}");
+        }
+    }
+}

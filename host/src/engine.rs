@@ -1,0 +1,77 @@
+//! Machines that run in this program.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use bitline_golden::board_model::ModelBoard;
+use bitline_golden::machine::Machine;
+use bitline_golden::virtual_machine::VirtualMachine;
+use bitline_hdl::simulation::{Contents, LinkMode, SimulationOptions, build_hash, simulate};
+
+use crate::error::HostError;
+use crate::problem::Problem;
+
+/// What runs the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Engine {
+    /// The gateware, simulated clock by clock.
+    #[default]
+    Rusthdl,
+    /// The golden model behind the same link.
+    Golden,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rusthdl => "rusthdl",
+            Self::Golden => "golden",
+        })
+    }
+}
+
+/// What can be chosen about an engine.
+#[derive(Debug, Clone, Default)]
+pub struct EngineOptions {
+    /// Which one.
+    pub engine: Engine,
+    /// Carry every bit of the link over a simulated UART, instead of whole bytes.
+    pub wire: bool,
+    /// Write every signal's changes there (VCD).
+    pub vcd: Option<PathBuf>,
+}
+
+/// Make a machine at power-on; with `contents`, its memories hold that problem already (S001's stand-alone mode).
+///
+/// # Errors
+/// [`HostError`] for a machine without gateware, or an option that the engine does not have.
+pub fn start(
+    machine: &Machine,
+    options: &EngineOptions,
+    contents: Option<&Problem>,
+) -> Result<Box<dyn VirtualMachine>, HostError> {
+    match options.engine {
+        Engine::Golden => {
+            let lacking = [("--wire", options.wire), ("--vcd", options.vcd.is_some())];
+            if let Some((option, _)) = lacking.into_iter().find(|(_, asked)| *asked) {
+                return Err(HostError::EngineLacks { option });
+            }
+            let board = ModelBoard::new(machine.clone(), build_hash(machine))?;
+            Ok(Box::new(match contents {
+                None => board,
+                Some(problem) => board.with_contents(problem.array.clone(), &problem.images, &problem.labels)?,
+            }))
+        }
+        Engine::Rusthdl => {
+            let link = if options.wire { LinkMode::Wire } else { LinkMode::Bytes };
+            let contents = contents.map(|problem| Contents {
+                devices: (0..problem.array.rows())
+                    .map(|row| (0..problem.array.columns()).map(|column| problem.array.get(row, column)).collect())
+                    .collect(),
+                images: problem.images.rows().into_iter().map(|image| image.to_vec()).collect(),
+                labels: problem.labels.clone(),
+            });
+            Ok(simulate(machine, SimulationOptions { link, vcd: options.vcd.clone(), contents })?)
+        }
+    }
+}
