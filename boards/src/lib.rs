@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Boards: which pin is what, and the way from exported Verilog to a bitstream with the open tools.
+//!
+//! A [`board::Board`] is read from `boards/boards/*.toml`. [`constraints`] writes its pins for nextpnr, [`wrapper`] the
+//! small Verilog module `board_top` that adapts the gateware's `top` to the board (inverted buttons and LEDs, clock).
+//! [`flow`] runs Yosys, nextpnr and the packer, each stage kept under its content's hash, and [`usage`] reads area and
+//! clock from what they report. [`budget`] says how much a machine may take.
+//!
+//! Clocks and frequencies are in hertz. Bit 0 of the LED row is its least significant.
+
+pub mod board;
+pub mod budget;
+pub mod constraints;
+pub mod error;
+pub mod flow;
+pub mod tools;
+pub mod usage;
+pub mod wrapper;
+
+pub use board::Board;
+pub use error::BoardError;

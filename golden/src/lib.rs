@@ -8,6 +8,7 @@
 
 pub mod argmax;
 pub mod array;
+pub mod board_model;
 pub mod column;
 pub mod counters;
 pub mod dataset;
@@ -21,6 +22,7 @@ pub mod random;
 pub mod recombination;
 pub mod registers;
 pub mod run;
+pub mod scale_factor;
 pub mod tile;
 pub mod timing;
 pub mod trace;

@@ -45,5 +45,4 @@ pub fn output_clock(machine: &Machine, image: u64, output: usize) -> u64 {
         + MEMORY_CYCLES
         + COLUMN_COUNTER_CYCLES
         + SHIFT_ADD_CYCLES
-        + 1
 }

@@ -1,0 +1,57 @@
+# bitline: one target a job; `make` alone lists them. Everything that is built or fetched stays in target/, .tools/ and
+# out/, none of which git sees.
+
+CARGO ?= cargo
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+BITLINE := $(TARGET)/release/bitline
+MACHINES := $(basename $(notdir $(wildcard configs/*.toml)))
+# Placement seeds of `make pnr`: the table shows the slowest, the median and the fastest.
+SEEDS ?= 1..5
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench tools export pnr report docs clean bitline
+
+help: ## List the targets.
+	@echo "bitline: a memristor crossbar in gateware, checked bit for bit. Targets:"
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+
+demo: bitline ## Build, count the 297 test digits on a simulated board over a serial port, compare, write a report.
+	@BITLINE=$(BITLINE) scripts/demo
+
+test: ## Run every test of every crate.
+	@scripts/tools --need yosys verilator iverilog vvp
+	$(CARGO) test --workspace
+
+check: ## What has to pass before a change goes in: format, lints, docs, tests, export and its lint, area and clock.
+	@scripts/check
+
+bench: ## Measure the golden model and the simulation against the machine's own limits and against ONNX Runtime.
+	@scripts/bench
+
+tools: ## Install what is missing of Yosys, nextpnr, Verilator and Icarus under .tools/ (no root), and list them.
+	@scripts/tools
+
+export: bitline ## Write every machine's Verilog to out/verilog/.
+	@set -e; for machine in $(MACHINES); do \
+		$(BITLINE) export --machine $$machine --out out/verilog/$$machine; done
+
+pnr: export ## Place and route, print area and clock, check them against boards/budgets.toml (half an hour cold).
+	@scripts/tools --need yosys nextpnr-ice40 nextpnr-ecp5
+	@scripts/pnr $(SEEDS)
+
+report: bitline ## Write out/report.html: curves, scale factor, LEDs, crossbar, confusion, counters.
+	$(BITLINE) report --out out/report.html
+
+docs: ## Build the API documentation; the book is in docs/book/.
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	@echo "API: $(TARGET)/doc/bitline_golden/index.html   book: docs/book/README.md"
+
+clean: ## Remove what was built and measured; .tools/ stays.
+	$(CARGO) clean
+	rm -rf out
+
+# The command itself, in release form.
+bitline:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is not installed; get Rust 1.95 or newer with rustup" >&2; exit 2; }
+	@echo "building bitline (the first build fetches its Rust crates and takes some minutes)"
+	$(CARGO) build --release -p bitline-host --bin bitline

@@ -1,0 +1,147 @@
+//! Place and route one machine on one board and print area and clock.
+//!
+//! Exit status: 0 within the budget, 1 beyond it, 2 could not run.
+
+use bitline_boards::Board;
+use bitline_boards::budget::Budget;
+use bitline_boards::flow::{Flow, Placement};
+use bitline_golden::machine::Machine;
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: pnr --board NAME --machine NAME --verilog FILE [--seeds FIRST..LAST | --seed N] [--out DIR] \
+                     [--pack] [--json]";
+
+struct Options {
+    board: String,
+    machine: String,
+    verilog: PathBuf,
+    seeds: std::ops::RangeInclusive<u64>,
+    out: PathBuf,
+    pack: bool,
+    json: bool,
+}
+
+fn options() -> Result<Options, String> {
+    let mut arguments = std::env::args().skip(1);
+    let (mut board, mut machine, mut verilog) = (None, None, None);
+    let (mut seeds, mut out, mut pack, mut json) = (1..=1, PathBuf::from("out/boards"), false, false);
+    while let Some(flag) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{flag} needs a value; {USAGE}"));
+        match flag.as_str() {
+            "--board" => board = Some(value()?),
+            "--machine" => machine = Some(value()?),
+            "--verilog" => verilog = Some(PathBuf::from(value()?)),
+            "--seed" | "--seeds" => {
+                let text = value()?;
+                let (first, last) = text.split_once("..").unwrap_or((&text, &text));
+                let number = |t: &str| t.parse().map_err(|_| format!("{flag} is {text}, must be like 1 or 1..5"));
+                seeds = number(first)?..=number(last)?;
+                if seeds.is_empty() {
+                    return Err(format!("{flag} is {text}, its first seed must not be above its last"));
+                }
+            }
+            "--out" => out = value()?.into(),
+            "--pack" => pack = true,
+            "--json" => json = true,
+            "--help" => return Err(USAGE.into()),
+            _ => return Err(format!("{flag} is not an option; {USAGE}")),
+        }
+    }
+    let needed = |name| format!("{name} is missing; {USAGE}");
+    Ok(Options {
+        board: board.ok_or_else(|| needed("--board"))?,
+        machine: machine.ok_or_else(|| needed("--machine"))?,
+        verilog: verilog.ok_or_else(|| needed("--verilog"))?,
+        seeds,
+        out,
+        pack,
+        json,
+    })
+}
+
+fn main() -> ExitCode {
+    match options().and_then(|options| place(&options)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn place(options: &Options) -> Result<bool, String> {
+    let words = |e: bitline_boards::BoardError| e.to_string();
+    let board = Board::named(&options.board).map_err(words)?;
+    let machine = Machine::named(&options.machine).map_err(|e| e.to_string())?;
+    let budgets = Budget::all().map_err(words)?;
+    let budget = budgets.iter().find(|b| b.board == board.name && b.machine == machine.name);
+    let flow = Flow::new(board.clone(), machine.clone(), &options.out);
+
+    eprintln!("synthesising {} for {} ...", machine.name, board.title);
+    let synthesis = flow.synthesise(&options.verilog).map_err(words)?;
+    let mut placements: Vec<Placement> = Vec::new();
+    for seed in options.seeds.clone() {
+        eprintln!("placing and routing, seed {seed} ...");
+        placements.push(flow.place(&synthesis, seed).map_err(words)?);
+    }
+    // The slowest of the seeds speaks for the machine: another seed must not break it.
+    placements.sort_by_key(|p| p.usage.clock_hz);
+    let (slowest, fastest) = (&placements[0], &placements[placements.len() - 1]);
+    let median = &placements[placements.len() / 2];
+    let bitstream = if options.pack { Some(flow.pack(fastest).map_err(words)?) } else { None };
+    let mut overruns = budget.map(|budget| budget.overruns(&slowest.usage)).unwrap_or_default();
+    if budget.is_none() && !slowest.usage.meets_clock() {
+        let (reached, needed) = (slowest.usage.clock_hz, slowest.usage.clock_needed_hz);
+        overruns.push(format!("{} on {} reaches {reached} Hz and needs {needed} Hz", machine.name, board.name));
+    }
+
+    let (usage, cells) = (&slowest.usage, &synthesis.cells);
+    let megahertz = |hertz: u64| format!("{:.1}", hertz as f64 / 1e6);
+    if options.json {
+        let record = json!({
+            "board": board.name, "machine": machine.name, "version": env!("CARGO_PKG_VERSION"),
+            "seeds": placements.iter().map(|p| p.seed).collect::<Vec<_>>(),
+            "usage": usage, "cells": cells,
+            "clock_hz": { "slowest": slowest.usage.clock_hz, "median": median.usage.clock_hz,
+                          "fastest": fastest.usage.clock_hz },
+            "budget": budget, "overruns": overruns, "bitstream": bitstream,
+            "synthesis": synthesis.folder, "placement": slowest.folder,
+        });
+        println!("{record}");
+    } else {
+        println!(
+            "| {} | {} | {} of {} ({} %) | {} | {} | {} | {} of {} | {} / {} / {} MHz | {} MHz |",
+            machine.name,
+            board.title,
+            usage.logic.used,
+            usage.logic.available,
+            usage.logic.percent(),
+            cells.luts,
+            cells.carries,
+            cells.flip_flops,
+            usage.block_rams.used,
+            usage.block_rams.available,
+            megahertz(slowest.usage.clock_hz),
+            megahertz(median.usage.clock_hz),
+            megahertz(fastest.usage.clock_hz),
+            megahertz(usage.clock_needed_hz),
+        );
+    }
+    for overrun in &overruns {
+        eprintln!("{overrun}");
+    }
+    if !overruns.is_empty() {
+        eprintln!(
+            "reproduce: cargo run --release -p bitline-boards --bin pnr -- --board {} --machine {} --verilog {} --seeds {}..{}",
+            board.name,
+            machine.name,
+            options.verilog.display(),
+            options.seeds.start(),
+            options.seeds.end()
+        );
+    }
+    Ok(overruns.is_empty())
+}

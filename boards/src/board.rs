@@ -1,0 +1,277 @@
+//! A board: its part, its clock and its pins, read from `boards/boards/*.toml`.
+
+use crate::error::BoardError;
+use bitline_golden::machine::Machine;
+use serde::{Deserialize, Serialize};
+
+/// LEDs that show the counter `correct`: nine, as S001 has.
+pub const LEDS: usize = 9;
+
+/// Which tools a part needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Lattice iCE40: synth_ice40, nextpnr-ice40, icepack.
+    Ice40,
+    /// Lattice ECP5: synth_ecp5, nextpnr-ecp5, ecppack.
+    Ecp5,
+}
+
+/// The FPGA.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// Which tools it needs.
+    pub family: Family,
+    /// nextpnr's name for its size, for example `up5k` or `85k`.
+    pub part: String,
+    /// nextpnr's name for its package.
+    pub package: String,
+    /// Speed grade, where the family has any.
+    #[serde(default)]
+    pub speed_grade: Option<u8>,
+}
+
+/// Resistor of a pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pull {
+    /// None.
+    None,
+    /// To the supply.
+    Up,
+    /// To ground.
+    Down,
+}
+
+/// Where one wire of the gateware meets the board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// The package's name of the pin.
+    pub site: String,
+    /// Whether the board's level is the opposite of the gateware's (a button that pulls low, an LED lit by a 0).
+    #[serde(default)]
+    pub inverted: bool,
+    /// The FPGA's own resistor; only written for families whose constraint file has it.
+    #[serde(default)]
+    pub pull: Option<Pull>,
+    /// Strength of an output.
+    #[serde(default)]
+    pub drive_milliamperes: Option<u8>,
+    /// What the board's print says beside it.
+    #[serde(default)]
+    pub label: Option<String>,
+}
+
+/// The pins of the gateware's `top`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pins {
+    /// Input, the crystal.
+    pub clock: Pin,
+    /// Input, what the host sends.
+    pub uart_rx: Pin,
+    /// Output, what the host receives.
+    pub uart_tx: Pin,
+    /// Input, S001's SW0: 1 starts a run.
+    pub start_switch: Pin,
+    /// Input, S001's BTN0: 1 resets.
+    pub reset_button: Pin,
+    /// Outputs, the counter `correct`, least significant bit first.
+    pub leds: [Pin; LEDS],
+}
+
+/// A pin that the board needs at a constant level.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tied {
+    /// Name of the port in `board_top`.
+    pub port: String,
+    /// The package's name of the pin.
+    pub site: String,
+    /// 0 or 1.
+    pub level: u8,
+}
+
+/// A board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Board {
+    /// Name on the command line.
+    pub name: String,
+    /// Name in tables.
+    pub title: String,
+    /// Which published constraint file the pins were taken from, and its revision.
+    pub source: String,
+    /// The crystal, in hertz.
+    pub clock_hz: u32,
+    /// Oscillator frequency of the PLL, a multiple of the crystal; absent where machines do without (the bitstream
+    /// checker does not carry an iCE40's PLL over).
+    #[serde(default)]
+    pub pll_vco_hz: Option<u32>,
+    /// The FPGA.
+    pub device: Device,
+    /// The gateware's pins.
+    pub pins: Pins,
+    /// Pins held at a constant level.
+    #[serde(default)]
+    pub tied: Vec<Tied>,
+}
+
+/// How the machine's clock comes out of the board's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockSource {
+    /// The crystal itself.
+    Crystal,
+    /// A PLL whose oscillator runs at `crystal * feedback`, divided by `output`.
+    Pll {
+        /// Oscillator over crystal.
+        feedback: u32,
+        /// Oscillator over machine clock.
+        output: u32,
+    },
+}
+
+const BUILT_IN: [(&str, &str); 2] =
+    [("icebreaker", include_str!("../boards/icebreaker.toml")), ("ulx3s", include_str!("../boards/ulx3s.toml"))];
+
+impl Board {
+    /// Names of the boards in `boards/boards/`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// The board of that name in `boards/boards/`, as it stood when this crate was built.
+    ///
+    /// # Errors
+    /// [`BoardError::Unknown`] lists the names there are.
+    pub fn named(name: &str) -> Result<Self, BoardError> {
+        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name).ok_or_else(|| BoardError::Unknown {
+            name: name.to_string(),
+            known: Self::names().collect::<Vec<_>>().join(", "),
+        })?;
+        Self::from_toml(name, text)
+    }
+
+    /// Read and check a definition; `file` names it in errors.
+    ///
+    /// # Errors
+    /// [`BoardError::Syntax`] or [`BoardError::SiteTwice`].
+    pub fn from_toml(file: &str, text: &str) -> Result<Self, BoardError> {
+        let board: Self = toml::from_str(text).map_err(|e| BoardError::Syntax {
+            file: file.to_string(),
+            reason: e.to_string().trim().to_string(),
+            example: "boards/boards/icebreaker.toml",
+        })?;
+        let mut taken: Vec<(String, String)> = Vec::new();
+        let sites = board.wires().into_iter().map(|(port, pin)| (port, pin.site.clone()));
+        for (port, site) in sites.chain(board.tied.iter().map(|t| (t.port.clone(), t.site.clone()))) {
+            if let Some((first, _)) = taken.iter().find(|(_, other)| *other == site) {
+                return Err(BoardError::SiteTwice {
+                    board: board.name.clone(),
+                    site,
+                    first: first.clone(),
+                    second: port,
+                });
+            }
+            taken.push((port, site));
+        }
+        Ok(board)
+    }
+
+    /// Every wire of the gateware by its port's name in `board_top`, with its pin.
+    pub fn wires(&self) -> Vec<(String, &Pin)> {
+        let pins = &self.pins;
+        let single = [
+            ("clock", &pins.clock),
+            ("uart_rx", &pins.uart_rx),
+            ("uart_tx", &pins.uart_tx),
+            ("start_switch", &pins.start_switch),
+            ("reset_button", &pins.reset_button),
+        ];
+        let leds = pins.leds.iter().enumerate().map(|(bit, pin)| (format!("leds[{bit}]"), pin));
+        single.into_iter().map(|(port, pin)| (port.to_string(), pin)).chain(leds).collect()
+    }
+
+    /// How the machine's clock is made on this board.
+    ///
+    /// # Errors
+    /// [`BoardError::Clock`] if it is neither the crystal nor a whole division of the PLL's oscillator by 1..=128.
+    pub fn clock_source(&self, machine: &Machine) -> Result<ClockSource, BoardError> {
+        let wanted = machine.link.clock_hz;
+        if wanted == self.clock_hz {
+            return Ok(ClockSource::Crystal);
+        }
+        if let Some(vco) = self.pll_vco_hz {
+            let output = vco / wanted;
+            if vco.is_multiple_of(wanted) && (1..=128).contains(&output) && vco.is_multiple_of(self.clock_hz) {
+                return Ok(ClockSource::Pll { feedback: vco / self.clock_hz, output });
+            }
+        }
+        Err(BoardError::Clock {
+            machine: machine.name.clone(),
+            machine_hz: wanted,
+            board: self.name.clone(),
+            board_hz: self.clock_hz,
+            sources: self
+                .pll_vco_hz
+                .map_or("no PLL".to_string(), |vco| format!("a PLL that divides {vco} Hz by whole numbers up to 128")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn board_built_in_all_parse_and_answer_to_their_file_name() {
+        for name in Board::names() {
+            assert_eq!(Board::named(name).unwrap().name, name);
+        }
+        assert_eq!(
+            Board::named("basys").unwrap_err().to_string(),
+            "no board is called basys; there are: icebreaker, ulx3s"
+        );
+    }
+
+    #[test]
+    fn board_with_one_site_twice_is_refused() {
+        let text = include_str!("../boards/icebreaker.toml").replace("site = \"9\"", "site = \"6\"");
+        let error = Board::from_toml("icebreaker", &text).unwrap_err();
+        assert_eq!(
+            error,
+            BoardError::SiteTwice {
+                board: "icebreaker".into(),
+                site: "6".into(),
+                first: "uart_rx".into(),
+                second: "uart_tx".into()
+            }
+        );
+    }
+
+    #[test]
+    fn board_with_eight_leds_is_refused() {
+        let text = include_str!("../boards/icebreaker.toml").replace("    { site = \"26\", label = \"LED1\" },\n", "");
+        assert!(matches!(Board::from_toml("x", &text), Err(BoardError::Syntax { .. })));
+    }
+
+    #[test]
+    fn board_clock_source_is_crystal_pll_or_refused() {
+        let mut machine = Machine::named("digits").unwrap();
+        let (ice, ulx) = (Board::named("icebreaker").unwrap(), Board::named("ulx3s").unwrap());
+        machine.link.clock_hz = 12_000_000;
+        assert_eq!(ice.clock_source(&machine).unwrap(), ClockSource::Crystal);
+        assert_eq!(ulx.clock_source(&machine).unwrap(), ClockSource::Pll { feedback: 24, output: 50 });
+        machine.link.clock_hz = 25_000_000;
+        assert_eq!(ulx.clock_source(&machine).unwrap(), ClockSource::Crystal);
+        assert!(ice.clock_source(&machine).is_err());
+        machine.link.clock_hz = 13_000_000;
+        assert_eq!(
+            ulx.clock_source(&machine).unwrap_err().to_string(),
+            "machine digits wants a clock of 13000000 Hz, board ulx3s has 25000000 Hz and a PLL that divides 600000000 \
+             Hz by whole numbers up to 128; change clock_hz of the machine"
+        );
+    }
+}

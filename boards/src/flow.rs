@@ -1,0 +1,256 @@
+//! From Verilog to a bitstream: Yosys, nextpnr, the packer.
+//!
+//! Each stage has a folder named by a hash of everything that determines its result: the Verilog, the constraints, the
+//! options and the tool's version. A stage whose folder is there is not run again. A stage works in a folder beside it
+//! and moves it into place when done, so what is there is whole.
+
+use crate::board::{Board, Family};
+use crate::constraints::{self, megahertz};
+use crate::error::BoardError;
+use crate::tools;
+use crate::usage::{Cells, Usage};
+use crate::wrapper;
+use bitline_golden::machine::Machine;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// A design as cells of the part, not yet placed.
+#[derive(Debug, Clone)]
+pub struct Synthesis {
+    /// The stage's folder; holds `netlist.json`, `stat.json`, `yosys.log`, `top.v` and `board_top.v`.
+    pub folder: PathBuf,
+    /// Cells by what they do.
+    pub cells: Cells,
+    /// How long Yosys took; none when the result was there already.
+    pub took: Option<Duration>,
+    key: String,
+}
+
+/// A placed and routed design.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    /// The stage's folder; holds `report.json`, `nextpnr.log`, the constraints and the textual bitstream.
+    pub folder: PathBuf,
+    /// The seed of the placer.
+    pub seed: u64,
+    /// Area and clock.
+    pub usage: Usage,
+    /// How long nextpnr took; none when the result was there already.
+    pub took: Option<Duration>,
+    key: String,
+}
+
+/// The build flow for one machine on one board.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    board: Board,
+    machine: Machine,
+    out: PathBuf,
+}
+
+impl Flow {
+    /// A flow that keeps its stages under `out/<board>/<machine>/`.
+    pub fn new(board: Board, machine: Machine, out: &Path) -> Self {
+        let out = out.join(&board.name).join(&machine.name);
+        Self { board, machine, out }
+    }
+
+    /// Synthesise `verilog`, a file whose module `top` has the ports that [`wrapper`] names, under `board_top`.
+    ///
+    /// # Errors
+    /// [`BoardError`]: a missing tool, a failed one, an unreadable file, a clock that the board cannot make.
+    pub fn synthesise(&self, verilog: &Path) -> Result<Synthesis, BoardError> {
+        let source = std::fs::read(verilog).map_err(|e| BoardError::io(verilog, "read", &e))?;
+        let wrapper = wrapper::text(&self.board, &self.machine)?;
+        let synth = match self.board.device.family {
+            Family::Ice40 => "synth_ice40 -device u -abc9",
+            Family::Ecp5 => "synth_ecp5 -abc9",
+        };
+        let script = format!(
+            "read_verilog -sv top.v board_top.v; {synth} -top {} -json netlist.json; tee -q -o stat.json stat -json",
+            wrapper::MODULE
+        );
+        let key = hash(&[&source, wrapper.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
+        let (folder, took) = self.stage("synthesis", &key, |work| {
+            write(&work.join("top.v"), &source)?;
+            write(&work.join("board_top.v"), wrapper.as_bytes())?;
+            run(work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")
+        })?;
+        let cells = Cells::from_stat(&folder.join("stat.json"), self.board.device.family)?;
+        Ok(Synthesis { folder, cells, took, key })
+    }
+
+    /// Place and route with one seed. A clock that is missed is no error here: see [`Usage::meets_clock`].
+    ///
+    /// # Errors
+    /// [`BoardError`]: a missing tool, a failed one (the design does not fit), an unreadable file.
+    pub fn place(&self, synthesis: &Synthesis, seed: u64) -> Result<Placement, BoardError> {
+        let device = &self.board.device;
+        let constraints = constraints::text(&self.board);
+        let file = constraints::file_name(&self.board);
+        let (tool, input, output) = match device.family {
+            Family::Ice40 => ("nextpnr-ice40", "--pcf", ["--asc", "bitstream.asc"]),
+            Family::Ecp5 => ("nextpnr-ecp5", "--lpf", ["--textcfg", "bitstream.config"]),
+        };
+        let (part, seed_text) = (format!("--{}", device.part), seed.to_string());
+        let (clock, speed) = (megahertz(self.machine.link.clock_hz), device.speed_grade.map(|s| s.to_string()));
+        let mut options = vec![part.as_str(), "--package", &device.package, "--json", "netlist.json", input, file];
+        options.extend(["--seed", &seed_text, "--freq", &clock, "--report", "report.json", "--timing-allow-fail"]);
+        options.extend(speed.iter().flat_map(|speed| ["--speed", speed.as_str()]));
+        options.extend(output);
+        options.extend(["--quiet", "--log", "nextpnr.log"]);
+        let key = hash(&[
+            synthesis.key.as_bytes(),
+            constraints.as_bytes(),
+            options.join(" ").as_bytes(),
+            tools::version(tool)?.as_bytes(),
+        ]);
+        let (folder, took) = self.stage(&format!("place-seed-{seed}"), &key, |work| {
+            write(&work.join(file), constraints.as_bytes())?;
+            let netlist = work.join("netlist.json");
+            std::fs::copy(synthesis.folder.join("netlist.json"), &netlist)
+                .map_err(|e| BoardError::io(&netlist, "written", &e))?;
+            run(work, tool, &options, "nextpnr.log")?;
+            std::fs::remove_file(&netlist).map_err(|e| BoardError::io(&netlist, "removed", &e))
+        })?;
+        let usage = Usage::from_report(&folder.join("report.json"), device.family, self.machine.link.clock_hz)?;
+        Ok(Placement { folder, seed, usage, took, key })
+    }
+
+    /// Pack into the binary that the board's memory takes; gives back its path.
+    ///
+    /// # Errors
+    /// [`BoardError`]: a missing tool, a failed one.
+    pub fn pack(&self, placement: &Placement) -> Result<PathBuf, BoardError> {
+        let (tool, from, to) = match self.board.device.family {
+            Family::Ice40 => ("icepack", "bitstream.asc", "bitstream.bin"),
+            Family::Ecp5 => ("ecppack", "bitstream.config", "bitstream.bit"),
+        };
+        let key = hash(&[placement.key.as_bytes(), tool.as_bytes()]);
+        let (folder, _) = self.stage(&format!("pack-seed-{}", placement.seed), &key, |work| {
+            let text = work.join(from);
+            std::fs::copy(placement.folder.join(from), &text).map_err(|e| BoardError::io(&text, "written", &e))?;
+            run(work, tool, &[from, to], "pack.log")
+        })?;
+        Ok(folder.join(to))
+    }
+
+    /// Run a stage in a fresh folder unless its folder is there.
+    fn stage(
+        &self,
+        name: &str,
+        key: &str,
+        work: impl FnOnce(&Path) -> Result<(), BoardError>,
+    ) -> Result<(PathBuf, Option<Duration>), BoardError> {
+        let folder = self.out.join(format!("{name}-{}", &key[..16]));
+        if folder.is_dir() {
+            return Ok((folder, None));
+        }
+        let partial = self.out.join(format!("{name}-{}.{}.partial", &key[..16], std::process::id()));
+        if partial.exists() {
+            std::fs::remove_dir_all(&partial).map_err(|e| BoardError::io(&partial, "removed", &e))?;
+        }
+        std::fs::create_dir_all(&partial).map_err(|e| BoardError::io(&partial, "written", &e))?;
+        let start = Instant::now();
+        work(&partial)?;
+        match std::fs::rename(&partial, &folder) {
+            Ok(()) => {}
+            // Another process finished the same stage first.
+            Err(_) if folder.is_dir() => {
+                std::fs::remove_dir_all(&partial).map_err(|e| BoardError::io(&partial, "removed", &e))?;
+            }
+            Err(e) => return Err(BoardError::io(&folder, "written", &e)),
+        }
+        Ok((folder, Some(start.elapsed())))
+    }
+}
+
+fn hash(parts: &[&[u8]]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result<(), BoardError> {
+    std::fs::write(file, bytes).map_err(|e| BoardError::io(file, "written", &e))
+}
+
+/// Run a tool inside `folder` with names relative to it: the WebAssembly builds see another /tmp than we do.
+fn run(folder: &Path, tool: &str, options: &[&str], log: &str) -> Result<(), BoardError> {
+    let program = tools::find(tool)?;
+    let output = Command::new(&program)
+        .args(options)
+        .current_dir(folder)
+        .output()
+        .map_err(|e| BoardError::io(&program, "started", &e))?;
+    let log = folder.join(log);
+    if !log.exists() {
+        write(&log, &[&output.stdout[..], &output.stderr].concat())?;
+    }
+    if output.status.success() {
+        return Ok(());
+    }
+    let mut text = String::from_utf8_lossy(&output.stderr).into_owned();
+    if text.trim().is_empty() {
+        text = std::fs::read_to_string(&log).unwrap_or_default();
+    }
+    let lines: Vec<&str> = text.trim().lines().collect();
+    let tail = lines[lines.len().saturating_sub(8)..].join("\n");
+    Err(BoardError::ToolFailed { tool: tool.to_string(), status: output.status.to_string(), log, tail })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn out(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("bitline-flow-{}-{name}", std::process::id()))
+    }
+
+    fn flow(out: &Path) -> Flow {
+        Flow::new(Board::named("icebreaker").unwrap(), Machine::named("digits").unwrap(), out)
+    }
+
+    #[test]
+    fn stage_runs_once_for_a_key_and_again_for_another() {
+        let out = out("stage");
+        let flow = flow(&out);
+        let (one, other) = (hash(&[b"a", b"b"]), hash(&[b"ab", b""]));
+        assert_ne!(one, other, "parts must not run into each other");
+        let mut runs = 0;
+        for key in [&one, &one, &other] {
+            let (folder, _) = flow
+                .stage("s", key, |work| {
+                    runs += 1;
+                    write(&work.join("result"), b"x")
+                })
+                .unwrap();
+            assert!(folder.join("result").exists());
+        }
+        assert_eq!(runs, 2);
+        std::fs::remove_dir_all(out).unwrap();
+    }
+
+    #[test]
+    fn stage_that_fails_leaves_nothing_that_counts_as_done() {
+        let out = out("fails");
+        let flow = flow(&out);
+        let key = hash(&[b"k"]);
+        let failed = BoardError::MissingTool { tool: "yosys".into() };
+        assert_eq!(flow.stage("s", &key, |_| Err(failed.clone())).unwrap_err(), failed);
+        let (_, took) = flow.stage("s", &key, |_| Ok(())).unwrap();
+        assert!(took.is_some());
+        std::fs::remove_dir_all(out).unwrap();
+    }
+
+    #[test]
+    fn synthesise_without_the_file_names_it() {
+        let error = flow(&out("none")).synthesise(Path::new("nowhere/top.v")).unwrap_err();
+        assert!(error.to_string().starts_with("nowhere/top.v cannot be read: "), "{error}");
+    }
+}
