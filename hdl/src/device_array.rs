@@ -12,7 +12,7 @@ use rust_hdl::prelude::*;
 ///
 /// **Function** address `column_group * row_groups + row_group` holds the devices of that column group and row
 /// group; lane c is column `column_group * column_lanes + c`, bit r is row `row_group * row_lanes + r`.
-/// **Ports** `read_address`: a clock later `devices[c]` has the lane's rows; with a single address (the whole array
+/// **Ports** `read_address`: a clock later `devices[c * plane_lanes + p]` has lane c's rows, once for every plane lane; with a single address (the whole array
 /// at once) `devices` shows the stored bits with no clock between. `write_enable` stores the low bits of
 /// `write_data` as word `write_word` (16 rows) of lane `write_lane` at `write_address`.
 /// **State** the devices, at power-on what is given, else 0 (HRS).
@@ -32,12 +32,13 @@ pub struct DeviceArray {
     pub write_data: Bus<In>,
     /// Column group and row group to read.
     pub read_address: Bus<In>,
-    /// The states read, a column a lane.
+    /// The states read, one bus a column lane and plane lane.
     pub devices: Vec<WideBus<Out, ROW_WORDS>>,
     _stored: Vec<Vec<Words<ROW_WORDS>>>,
     _contents: Vec<Vec<Words<ROW_WORDS>>>,
     _rows: usize,
     _shown: bool,
+    _plane_lanes: usize,
 }
 
 impl DeviceArray {
@@ -63,7 +64,8 @@ impl DeviceArray {
             write_word: Bus::new(bits_to_index(machine.array_words())),
             write_data: Bus::new(16),
             read_address: Bus::new(bits_to_index(depth)),
-            devices: (0..lanes).map(|_| WideBus::new(rows)).collect(),
+            devices: (0..lanes * machine.plane_lanes).map(|_| WideBus::new(rows)).collect(),
+            _plane_lanes: machine.plane_lanes,
             _contents: stored.clone(),
             _stored: stored,
             _rows: rows,
@@ -89,8 +91,8 @@ impl Logic for DeviceArray {
         if self.clock.pos_edge() {
             let address = self.read_address.val() as usize;
             if !single && let Some(lanes) = self._stored.get(address) {
-                for (bus, lane) in self.devices.iter_mut().zip(lanes) {
-                    bus.next = *lane;
+                for (buses, lane) in self.devices.chunks_mut(self._plane_lanes).zip(lanes) {
+                    buses.iter_mut().for_each(|bus| bus.next = *lane);
                 }
             }
             if self.write_enable.val() {
@@ -108,8 +110,8 @@ impl Logic for DeviceArray {
             }
         }
         if single && !self._shown {
-            for (bus, lane) in self.devices.iter_mut().zip(&self._stored[0]) {
-                bus.next = *lane;
+            for (buses, lane) in self.devices.chunks_mut(self._plane_lanes).zip(&self._stored[0]) {
+                buses.iter_mut().for_each(|bus| bus.next = *lane);
             }
             self._shown = true;
         }
@@ -120,7 +122,7 @@ impl Logic for DeviceArray {
     fn hdl(&self) -> Verilog {
         let depth = self._stored.len();
         let mut text = String::new();
-        for lane in 0..self.devices.len() {
+        for lane in 0..self._stored[0].len() {
             for (k, width) in self.words() {
                 let name = format!("lane_{lane}_{k}");
                 let select = format!("write_enable && write_lane == {lane} && write_word == {k}");
@@ -150,7 +152,10 @@ impl Logic for DeviceArray {
             let suffix = if depth == 1 { "" } else { "_read" };
             let parts: Vec<String> = self.words().map(|(k, _)| format!("lane_{lane}_{k}{suffix}")).collect();
             let parts: Vec<String> = parts.into_iter().rev().collect();
-            text += &format!("always @(*) devices${lane} = {{{}}};\n", parts.join(", "));
+            for p in 0..self._plane_lanes {
+                let at = lane * self._plane_lanes + p;
+                text += &format!("always @(*) devices${at} = {{{}}};\n", parts.join(", "));
+            }
         }
         Verilog::Custom(text)
     }

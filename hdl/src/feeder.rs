@@ -8,9 +8,10 @@ use rust_hdl::prelude::*;
 ///
 /// A leaf in Verilog: its wiring is computed, and RustHDL's loops cannot compute.
 ///
-/// **Function** `rows[p]` bit r is bit `plane_group * plane_lanes + p` of the code that drives row
+/// **Function** `rows[c * plane_lanes + p]` bit r, the same for every column lane c, is bit `plane_group * plane_lanes + p` of the code that drives row
 /// `row_group * row_lanes + r`: the image's code, `bias_code` for a bias row, 0 for rows and planes that do not exist.
-/// **Ports** `data` in, an image's packed codes; `row_group`, `plane_group` in; `rows` out, one bus a plane lane.
+/// **Ports** `data` in, an image's packed codes; `row_group`, `plane_group` in; `rows` out, one bus a column lane and plane
+/// lane, since RustHDL's loops cannot share them out.
 /// **Timing** combinational.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct Feeder {
@@ -20,7 +21,7 @@ pub struct Feeder {
     pub row_group: Bus<In>,
     /// Which planes.
     pub plane_group: Bus<In>,
-    /// Row drives, one bus a plane lane.
+    /// Row drives, one bus a column lane and plane lane.
     pub rows: Vec<WideBus<Out, ROW_WORDS>>,
     _sources: Vec<Vec<Vec<Source>>>,
     _row_groups: usize,
@@ -66,7 +67,7 @@ impl Feeder {
             data: WideBus::new(machine.slot_words() * 16),
             row_group: Bus::new(bits_to_index(row_groups)),
             plane_group: Bus::new(bits_to_index(plane_groups)),
-            rows: (0..machine.plane_lanes).map(|_| WideBus::new(machine.row_lanes)).collect(),
+            rows: (0..machine.column_lanes * machine.plane_lanes).map(|_| WideBus::new(machine.row_lanes)).collect(),
             _sources: sources,
             _row_groups: row_groups,
             _seen: None,
@@ -82,7 +83,8 @@ impl Logic for Feeder {
         }
         let (data, row_group, plane_group) = now;
         let group = plane_group as usize * self._row_groups + row_group as usize;
-        for (bus, sources) in self.rows.iter_mut().zip(&self._sources) {
+        let plane_lanes = self._sources.len();
+        for (p, sources) in self._sources.iter().enumerate() {
             let mut rows = [0u64; ROW_WORDS];
             for (r, source) in sources.get(group).into_iter().flatten().enumerate() {
                 let bit = match source {
@@ -91,7 +93,7 @@ impl Logic for Feeder {
                 };
                 rows[r / 64] |= bit << (r % 64);
             }
-            bus.next = rows;
+            self.rows[p..].iter_mut().step_by(plane_lanes).for_each(|bus| bus.next = rows);
         }
         self._seen = Some(now);
     }
@@ -115,21 +117,24 @@ impl Logic for Feeder {
                     format!("{{{}}}", bits.join(", "))
                 })
                 .collect();
-            text += "always @(*) begin\n";
+            let width = self.rows[p].bits();
+            text += &format!("reg [{}:0] plane_{p};\nalways @(*) begin\n", width - 1);
             if let [only] = expressions.as_slice() {
-                text += &format!("  rows${p} = {only};\n");
+                text += &format!("  plane_{p} = {only};\n");
             } else {
-                let width = self.rows[p].bits();
-                text += &format!("  rows${p} = {width}'h0;\n");
+                text += &format!("  plane_{p} = {width}'h0;\n");
                 for (group, expression) in expressions.iter().enumerate() {
                     text += &format!(
-                        "  if (plane_group == {} && row_group == {}) rows${p} = {expression};\n",
+                        "  if (plane_group == {} && row_group == {}) plane_{p} = {expression};\n",
                         group / self._row_groups,
                         group % self._row_groups
                     );
                 }
             }
             text += "end\n";
+            for lane in (p..self.rows.len()).step_by(self._sources.len()) {
+                text += &format!("always @(*) rows${lane} = plane_{p};\n");
+            }
         }
         Verilog::Custom(text)
     }

@@ -196,6 +196,13 @@ impl LinkExecutor {
     pub const READ_CYCLES: u64 = 2;
 }
 
+impl LinkExecutor {
+    /// Whether nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.state.q.val() == ExecutorState::Idle
+    }
+}
+
 impl Logic for LinkExecutor {
     #[hdl_gen]
     fn update(&mut self) {
@@ -264,7 +271,8 @@ impl Logic for LinkExecutor {
                 if self.index.q.val() == 7 {
                     self.words_left.d.next = self.buffer_data.val();
                     if self.is_write.val() {
-                        self.words_left.d.next = (self.payload_length.val() >> 1) - 1;
+                        // Two bytes a word, less the address: (length - 3) / 2, modulo 2^8.
+                        self.words_left.d.next = (self.payload_length.val() >> 1) + 255;
                     }
                     if self.is_identify.val() {
                         self.region_register.d.next = 0;
@@ -375,9 +383,10 @@ impl Logic for LinkExecutor {
                 self.state.d.next = ExecutorState::ReadWait;
             }
             ExecutorState::ReadWait => {
-                self.clocks_left.d.next = self.clocks_left.q.val() - 1;
                 if self.clocks_left.q.val() == 0 {
                     self.state.d.next = ExecutorState::ReadLow;
+                } else {
+                    self.clocks_left.d.next = self.clocks_left.q.val() - 1;
                 }
             }
             ExecutorState::ReadLow => {

@@ -111,6 +111,13 @@ impl LinkReceiver {
     pub const LATENCY_CYCLES: u64 = 1;
 }
 
+impl LinkReceiver {
+    /// Whether nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        !self.waiting.q.val() && self.bits_left.q.val() == 0
+    }
+}
+
 impl Logic for LinkReceiver {
     #[hdl_gen]
     fn update(&mut self) {

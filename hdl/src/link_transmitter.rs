@@ -101,6 +101,13 @@ impl LinkTransmitter {
     pub const LATENCY_CYCLES: u64 = 1;
 }
 
+impl LinkTransmitter {
+    /// Whether nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.state.q.val() == TransmitterState::Idle && !self.holding.q.val() && self.bits_left.q.val() == 0
+    }
+}
+
 impl Logic for LinkTransmitter {
     #[hdl_gen]
     fn update(&mut self) {

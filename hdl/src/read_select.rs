@@ -22,7 +22,7 @@ pub struct ReadSelect {
     pub lane: Bus<In>,
     /// Which word of a column lane.
     pub word: Bus<In>,
-    /// Devices, a column a lane.
+    /// Devices, one bus a column lane and plane lane.
     pub devices: Vec<WideBus<In, ROW_WORDS>>,
     /// A slot.
     pub data: WideBus<In, SLOT_WORDS>,
@@ -31,6 +31,7 @@ pub struct ReadSelect {
     /// The word.
     pub read_data: Bus<Out>,
     _slot_lanes: usize,
+    _plane_lanes: usize,
 }
 
 impl ReadSelect {
@@ -44,11 +45,12 @@ impl ReadSelect {
             region: Bus::new(2),
             lane: Bus::new(bits_to_index(machine.column_lanes.max(machine.slot_words()))),
             word: Bus::new(bits_to_index(machine.array_words())),
-            devices: (0..machine.column_lanes).map(|_| WideBus::new(machine.row_lanes)).collect(),
+            devices: (0..machine.column_lanes * machine.plane_lanes).map(|_| WideBus::new(machine.row_lanes)).collect(),
             data: WideBus::new(machine.slot_words() * 16),
             label: Bus::new(16),
             read_data: Bus::new(16),
             _slot_lanes: machine.slot_words(),
+            _plane_lanes: machine.plane_lanes,
         }
     }
 }
@@ -59,7 +61,7 @@ impl Logic for ReadSelect {
             let (lane, word) = (self.lane.val() as usize, self.word.val() as usize);
             self.read_data.next = match Region::from_code(self.region.val() as u8) {
                 Some(Region::Array) => {
-                    self.devices.get(lane).map_or(0, |d| d.val()[word / 4] >> (word % 4 * 16) & 0xFFFF)
+                    self.devices.get(lane * self._plane_lanes).map_or(0, |d| d.val()[word / 4] >> (word % 4 * 16) & 0xFFFF)
                 }
                 Some(Region::Slots) if lane < self._slot_lanes => self.data.val()[lane / 4] >> (lane % 4 * 16) & 0xFFFF,
                 Some(Region::Labels) => self.label.val(),
@@ -75,11 +77,11 @@ impl Logic for ReadSelect {
         let mut text = "reg [15:0] array_word;\nreg [15:0] slot_word;\nalways @(*) begin\n  array_word = 16'h0;\n  \
                         case ({lane, word})\n"
             .to_string();
-        for lane in 0..self.devices.len() {
+        for lane in 0..self.devices.len() / self._plane_lanes {
             for word in 0..rows.div_ceil(16) {
                 let (low, high) = (word * 16, (word * 16 + 16).min(rows) - 1);
                 let at = lane << self.word.bits() | word;
-                text += &format!("    {at}: array_word = devices${lane}[{high}:{low}];\n");
+                text += &format!("    {at}: array_word = devices${}[{high}:{low}];\n", lane * self._plane_lanes);
             }
         }
         text += "    default: array_word = 16'h0;\n  endcase\nend\nalways @(*) begin\n  case (lane)\n";

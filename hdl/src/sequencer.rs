@@ -214,7 +214,8 @@ impl Logic for Sequencer {
             }
         }
         if self.finished.val() {
-            self.unfinished.d.next = self.unfinished.q.val() - 1;
+            // Minus one, modulo 2^16: after an abort, images still under way may finish.
+            self.unfinished.d.next = self.unfinished.q.val() + 65535;
         }
         if self.unfinished.q.val() == 0 {
             self.is_running.d.next = false;

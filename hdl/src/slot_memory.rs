@@ -118,7 +118,7 @@ impl Logic for SlotMemory {
             }
             if self.sum_enable.val() {
                 let first = self.sum_group.val() as usize * self.sums.len();
-                for i in (0..self.sums.len()).filter(|i| first + i < self._outputs) {
+                for i in 0..self.sums.len().min(self._outputs.saturating_sub(first)) {
                     let sum = self.sums[i].val();
                     self.store(self.sum_slot.val(), first + i, sum);
                 }

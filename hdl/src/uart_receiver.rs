@@ -80,7 +80,9 @@ impl Logic for UartReceiver {
             self.clocks_left.d.next = self.clocks_left.q.val() - 1;
         } else {
             self.clocks_left.d.next = self.whole_bit.val();
-            self.bits_left.d.next = self.bits_left.q.val() - 1;
+            if self.bits_left.q.val() != 0 {
+                self.bits_left.d.next = self.bits_left.q.val() - 1;
+            }
             if self.bits_left.q.val() == 9 {
                 // The middle of the start bit: a glitch is gone by now.
                 if !self.low.val() {
