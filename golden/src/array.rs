@@ -7,7 +7,7 @@ use ndarray::Array2;
 use rand::Rng;
 
 use crate::error::GoldenError;
-use crate::machine::Machine;
+use crate::machine::{Machine, MachineError};
 
 /// States of all devices, `[row][column]`, the tiles of a tall matrix one below the other.
 ///
@@ -43,9 +43,23 @@ pub(crate) fn check_rows(machine: &Machine, what: &'static str, rows: usize) -> 
         let limit = if shortest == tallest { tallest.to_string() } else { format!("{shortest}..={tallest}") };
         return Err(shape("rows", rows, limit));
     }
-    // Partial sums of 17 bits at most add up in 32.
-    if machine.tiles > 1 << 14 {
-        return Err(shape("tiles", machine.tiles, format!("1..={}", 1 << 14)));
+    Ok(())
+}
+
+/// Check the machine as far as this model is concerned.
+///
+/// A result lane of 16 bits is the gateware's limit; sums here have 32, which all tiles together must not exceed.
+pub(crate) fn check_machine(machine: &Machine) -> Result<(), GoldenError> {
+    match machine.check() {
+        // Reported last, so that everything else has passed.
+        Err(MachineError::Range { field: "sum bits", .. }) | Ok(()) => {}
+        Err(error) => return Err(error.into()),
+    }
+    // Binary sums, 2 q - a, take one bit more than the others.
+    let (value, limit) = (machine.tiles, 1usize << (31 - machine.sum_bits().min(31)));
+    if value > limit || machine.sum_bits() > 31 {
+        let (machine, limit) = (machine.name.clone(), format!("1..={limit}, lest sums exceed 32 bits"));
+        return Err(GoldenError::Shape { what: "machine", unit: "tiles", value, limit, machine });
     }
     Ok(())
 }
@@ -64,7 +78,7 @@ impl DeviceArray {
     /// # Errors
     /// [`GoldenError::Shape`], [`GoldenError::WeightRange`], or the machine's own fault.
     pub fn from_weights(machine: &Machine, weights: &Array2<i8>) -> Result<Self, GoldenError> {
-        machine.check()?;
+        check_machine(machine)?;
         let (outputs, rows) = weights.dim();
         if outputs != machine.outputs {
             return Err(GoldenError::Shape {
@@ -231,6 +245,7 @@ impl DeviceArray {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::QuantizerConfig;
     use crate::random::stream;
     use ndarray::array;
 
@@ -294,6 +309,19 @@ mod tests {
         for (rows, fits) in [(18, false), (19, true), (27, true), (28, false)] {
             assert_eq!(DeviceArray::from_weights(&machine, &Array2::zeros((3, rows))).is_ok(), fits, "{rows}");
         }
+    }
+
+    #[test]
+    fn from_weights_refuses_sums_beyond_32_bits() {
+        let tiny = Machine::named("tiny").unwrap();
+        let wide = |bits, tiles| {
+            let quantizer = QuantizerConfig { bits, ..tiny.quantizer };
+            check_machine(&Machine { weight_bits: 8, input_bits: 8, column_lanes: 8, tiles, quantizer, ..tiny.clone() })
+        };
+        assert_eq!(wide(9, 1), Ok(())); // 25 bits, more than a result lane's 16
+        assert_eq!(wide(9, 64), Ok(()));
+        assert!(matches!(wide(9, 65), Err(GoldenError::Shape { unit: "tiles", value: 65, .. })));
+        assert!(wide(16, 1).is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod error;
 pub mod link;
 pub mod machine;
 pub mod network;
+pub mod packed;
 pub mod planes;
 pub mod quantizer;
 pub mod random;

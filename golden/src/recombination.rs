@@ -21,7 +21,7 @@ pub fn plane_sum(codes: &[u32], active: u32) -> i32 {
 
 /// `y = sum_i 2^i * (plane i's sum)`: planes least significant first.
 ///
-/// Exact: [`Machine::check`](crate::machine::Machine::check) keeps a tile's sum within 16 bits (17 for Bw = 1).
+/// Exact: an array whose tiles' sums could together exceed 32 bits is refused when it is made.
 pub fn recombine(plane_sums: &[i32]) -> i32 {
     plane_sums.iter().enumerate().map(|(i, sum)| sum << i).sum()
 }

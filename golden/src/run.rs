@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use crate::argmax::argmax;
-use crate::array::DeviceArray;
+use crate::array::{DeviceArray, check_machine};
 use crate::counters::Counters;
 use crate::error::GoldenError;
 use crate::machine::Machine;
@@ -37,7 +37,7 @@ pub(crate) fn check(
     images: &Array2<u8>,
     labels: &[Option<u8>],
 ) -> Result<(), GoldenError> {
-    machine.check()?;
+    check_machine(machine)?;
     array.check(machine)?;
     check_images(machine, array.rows() - machine.bias_rows, images, labels)?;
     let limit = (1u32 << machine.input_bits) - 1;

@@ -1,0 +1,613 @@
+//! The lane kernel: samples side by side in a vector register, every column counted and quantized.
+//!
+//! For each group of [`GROUP`] rows and each plane, the sums of the group's bits over all 2^GROUP sets of rows are
+//! made once, a byte a sample, for all columns. A column's devices in the group select one set, so that its count
+//! n is a sum of loaded vectors, one a group (the method of four Russians). The quantizer then acts on the
+//! register of counts, and planes recombine by doubling, highest plane and highest column first.
+
+#![allow(clippy::needless_range_loop)] // one index walks the registers of several arrays
+
+use super::lanes::Lanes;
+use super::quantizer::{Form, LaneQuantizer};
+use crate::array::DeviceArray;
+use crate::column::current;
+use crate::machine::Machine;
+use crate::quantizer::quantize;
+use crate::tile::tile_rows;
+
+/// Rows in a group.
+pub(super) const GROUP: usize = 4;
+/// Sets of rows in a group.
+const SETS: usize = 1 << GROUP;
+/// Registers of samples handled together.
+pub(super) const WIDE: usize = 2;
+/// Bytes of set sums that a block of groups may take: they are to stay in the first-level cache.
+const TABLE_BYTES: usize = 40 << 10;
+
+/// Groups of one tile whose set sums are in the cache together.
+#[derive(Debug, Clone)]
+struct Block {
+    first_row: usize,
+    rows: usize,
+    /// Byte offset of the set that each column's devices select, `[output][columns, highest first][group]`, two
+    /// columns side by side.
+    offsets: Vec<u16>,
+}
+
+impl Block {
+    fn groups(&self) -> usize {
+        self.rows.div_ceil(GROUP)
+    }
+}
+
+/// A device array laid out for lanes of a given width.
+#[derive(Debug, Clone)]
+pub(super) struct LanePlan {
+    weight_bits: usize,
+    input_bits: usize,
+    outputs: usize,
+    quantizer: LaneQuantizer,
+    needs_active: bool,
+    tiles: Vec<Vec<Block>>,
+    samples: usize,
+}
+
+/// Memory of one thread.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    sets: Vec<u8>,
+    partial: Vec<u8>,
+    active: Vec<u16>,
+    /// Transposed codes, `[row][sample]`.
+    pub codes: Vec<u8>,
+    /// Sums of the last tile, `[output][sample]` in the order of [`sample_of_lane`].
+    pub sums: Vec<i16>,
+    /// Class and margin of each lane, same order.
+    pub classes: Vec<u16>,
+    /// See `classes`.
+    pub margins: Vec<u16>,
+}
+
+/// Sample that 16-bit lane `lane` of a row of sums belongs to.
+pub(super) fn sample_of_lane(lane: usize, bytes: usize) -> usize {
+    let (register, within) = (lane / bytes, lane % bytes);
+    let (half, within) = (within / (bytes / 2), within % (bytes / 2));
+    register * bytes + within / 8 * 16 + half * 8 + within % 8
+}
+
+impl LanePlan {
+    /// Lay out an array for registers of `bytes` bytes; `None` where lanes cannot hold what the machine computes.
+    pub fn new(machine: &Machine, array: &DeviceArray, bytes: usize) -> Option<Self> {
+        let quantizer = LaneQuantizer::new(machine, machine.rows)?;
+        // The largest |y| of a tile; Bw = 1 counts both ways.
+        let planes = (1i64 << machine.input_bits) - 1;
+        let most = current(&machine.conductance, machine.rows as u32, machine.rows as u32);
+        let column = i64::from(quantize(&machine.quantizer, most).code) << (machine.weight_bits - 1);
+        let largest = planes * if machine.weight_bits == 1 { 2 * column + machine.rows as i64 } else { column };
+        if largest > i64::from(i16::MAX) {
+            return None;
+        }
+        let bits = machine.weight_bits;
+        let set_bytes = bytes * WIDE;
+        // A block's own counts must fit a byte.
+        let groups_fit = (TABLE_BYTES / (SETS * set_bytes)).min(255 / GROUP);
+        let tiles = (0..machine.tiles)
+            .map(|tile| {
+                let rows = tile_rows(machine, array, tile);
+                let groups = rows.len().div_ceil(GROUP);
+                let block_rows = groups.div_ceil(groups.div_ceil(groups_fit)) * GROUP;
+                rows.clone()
+                    .step_by(block_rows)
+                    .map(|first_row| {
+                        let mut block =
+                            Block { first_row, rows: block_rows.min(rows.end - first_row), offsets: vec![] };
+                        let offset = |group: usize, column: usize| {
+                            let set: usize = (0..GROUP)
+                                .filter(|k| group * GROUP + k < block.rows)
+                                .map(|k| usize::from(array.get(first_row + group * GROUP + k, column)) << k)
+                                .sum();
+                            ((group * SETS + set) * set_bytes) as u16
+                        };
+                        let mut offsets = Vec::new();
+                        for output in 0..machine.outputs {
+                            let mut j = bits;
+                            while j > 0 {
+                                let together = if j % 2 == 1 { 1 } else { 2 };
+                                for group in 0..block.groups() {
+                                    for k in 1..=together {
+                                        offsets.push(offset(group, output * bits + j - k));
+                                    }
+                                }
+                                j -= together;
+                            }
+                        }
+                        block.offsets = offsets;
+                        block
+                    })
+                    .collect()
+            })
+            .collect();
+        Some(Self {
+            weight_bits: bits,
+            input_bits: machine.input_bits,
+            outputs: machine.outputs,
+            needs_active: bits == 1 || !machine.conductance.reference_column,
+            quantizer,
+            tiles,
+            samples: set_bytes,
+        })
+    }
+
+    /// Samples that the kernel handles together.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Memory for one thread.
+    pub fn scratch(&self, rows: usize) -> Scratch {
+        let blocks = self.tiles.iter().flatten();
+        let groups = blocks.map(Block::groups).max().unwrap_or(0);
+        let columns = self.outputs * self.weight_bits;
+        Scratch {
+            sets: vec![0; groups * SETS * self.samples],
+            partial: vec![0; if self.tiles.iter().any(|t| t.len() > 1) { columns * self.samples * 2 } else { 0 }],
+            active: vec![0; self.samples],
+            codes: vec![0; rows * self.samples],
+            sums: vec![0; self.outputs * self.samples],
+            classes: vec![0; self.samples],
+            margins: vec![0; self.samples],
+        }
+    }
+
+    /// Compute one tile's sums for the samples in `scratch.codes` and return how many conversions saturated.
+    ///
+    /// # Safety
+    /// `L`'s processor features; `L::BYTES` is the width the plan was made for, and `scratch` is this plan's.
+    #[inline(always)]
+    pub unsafe fn tile<L: Lanes>(&self, tile: usize, scratch: &mut Scratch) -> u64 {
+        let narrow = self.quantizer.narrow;
+        // SAFETY: passed on to the caller.
+        unsafe {
+            match &self.quantizer.form {
+                Form::Clip if narrow && self.weight_bits > 1 => self.planes::<L, CLIP_BYTES>(tile, scratch),
+                Form::Clip if narrow => self.planes::<L, CLIP_NARROW>(tile, scratch),
+                Form::Clip => self.planes::<L, CLIP_WIDE>(tile, scratch),
+                Form::Affine { .. } if narrow => self.planes::<L, AFFINE_NARROW>(tile, scratch),
+                Form::Affine { .. } => self.planes::<L, AFFINE_WIDE>(tile, scratch),
+            }
+        }
+    }
+
+    /// All planes, highest first: y = 2 y + the plane's sum.
+    #[inline(always)]
+    unsafe fn planes<L: Lanes, const MODE: u8>(&self, tile: usize, scratch: &mut Scratch) -> u64 {
+        let blocks = &self.tiles[tile];
+        let mut saturations = 0;
+        scratch.sums.fill(0);
+        for plane in (0..self.input_bits as u32).rev() {
+            // SAFETY: passed on to the caller.
+            unsafe {
+                if self.needs_active {
+                    self.count_active::<L>(blocks, plane, scratch);
+                }
+                for (index, block) in blocks.iter().enumerate() {
+                    self.fill_sets::<L>(block, plane, scratch);
+                    let (first, last) = (index == 0, index + 1 == blocks.len());
+                    saturations += self.columns::<L, MODE>(block, first, last, scratch);
+                }
+            }
+        }
+        saturations
+    }
+
+    /// a of every sample.
+    #[inline(always)]
+    unsafe fn count_active<L: Lanes>(&self, blocks: &[Block], plane: u32, scratch: &mut Scratch) {
+        scratch.active.fill(0);
+        for block in blocks {
+            for row in block.first_row..block.first_row + block.rows {
+                let codes = &scratch.codes[row * self.samples..][..self.samples];
+                for (active, code) in scratch.active.iter_mut().zip(codes) {
+                    *active += u16::from((code >> plane) & 1);
+                }
+            }
+        }
+    }
+
+    /// The sums over every set of rows of every group.
+    #[inline(always)]
+    unsafe fn fill_sets<L: Lanes>(&self, block: &Block, plane: u32, scratch: &mut Scratch) {
+        let set_bytes = L::BYTES * WIDE;
+        assert!(scratch.sets.len() >= block.groups() * SETS * set_bytes);
+        assert!(scratch.codes.len() >= (block.first_row + block.rows) * set_bytes);
+        // SAFETY: the lengths were checked above; features are the caller's promise.
+        unsafe {
+            for group in 0..block.groups() {
+                let sets = scratch.sets.as_mut_ptr().add(group * SETS * set_bytes);
+                for v in 0..WIDE {
+                    let mut sums = [L::splat8(0); SETS];
+                    for k in 0..GROUP {
+                        let row = group * GROUP + k;
+                        let bit = if row < block.rows {
+                            L::load(scratch.codes.as_ptr().add((block.first_row + row) * set_bytes + v * L::BYTES))
+                                .bit(plane)
+                        } else {
+                            L::splat8(0)
+                        };
+                        for set in 0..1 << k {
+                            sums[(1 << k) + set] = sums[set].add8(bit);
+                        }
+                    }
+                    for (set, sum) in sums.into_iter().enumerate() {
+                        sum.store(sets.add(set * set_bytes + v * L::BYTES));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Count every column over one block; after a tile's last block, quantize and recombine.
+    #[inline(always)]
+    unsafe fn columns<L: Lanes, const MODE: u8>(
+        &self,
+        block: &Block,
+        first: bool,
+        last: bool,
+        scratch: &mut Scratch,
+    ) -> u64 {
+        let groups = block.groups();
+        let set_bytes = L::BYTES * WIDE;
+        let columns = self.outputs * self.weight_bits;
+        assert_eq!(block.offsets.len(), groups * columns);
+        assert!(scratch.sets.len() >= groups * SETS * set_bytes);
+        assert!(scratch.sums.len() >= self.outputs * set_bytes && scratch.active.len() >= set_bytes);
+        assert!(first && last || scratch.partial.len() >= 2 * columns * set_bytes);
+        let mut saturations = 0u64;
+        // SAFETY: every offset was made below groups * SETS * set_bytes, the lengths were checked above, and the
+        // features are the caller's promise.
+        unsafe {
+            let mut finish = Finish::<L, MODE>::new(self, &scratch.active);
+            let (sets, mut partial) = (scratch.sets.as_ptr(), scratch.partial.as_mut_ptr());
+            let mut sums = scratch.sums.as_mut_ptr().cast::<u8>();
+            let mut offsets = block.offsets.as_ptr();
+            for _ in 0..self.outputs {
+                finish.begin();
+                let mut j = self.weight_bits;
+                while j > 0 {
+                    if j % 2 == 1 {
+                        let counts = [count_one::<L>(sets, offsets, groups)];
+                        if let Some(counts) = merge::<L, MODE, 1>(counts, first, last, &mut partial) {
+                            finish.one(counts[0]);
+                        }
+                        j -= 1;
+                        offsets = offsets.add(groups);
+                    } else {
+                        let counts = count_two::<L>(sets, offsets, groups);
+                        if let Some(counts) = merge::<L, MODE, 2>(counts, first, last, &mut partial) {
+                            finish.two(j, counts);
+                        }
+                        j -= 2;
+                        offsets = offsets.add(2 * groups);
+                    }
+                }
+                if last {
+                    finish.end(sums, self.weight_bits == 1);
+                }
+                sums = sums.add(2 * set_bytes);
+            }
+            saturations += finish.saturations;
+        }
+        saturations
+    }
+}
+
+/// Class and margin of every lane from its sums: as [`crate::argmax::argmax`], ties to the lowest index.
+///
+/// # Safety
+/// `L`'s processor features.
+#[inline(always)]
+pub(super) unsafe fn rank<L: Lanes>(scratch: &mut Scratch) {
+    let lanes = scratch.classes.len();
+    let outputs = scratch.sums.len() / lanes;
+    assert!(scratch.margins.len() == lanes && (lanes * 2).is_multiple_of(L::BYTES) && outputs > 0);
+    // SAFETY: `first` stays below `lanes`, a multiple of the register's 16-bit lanes.
+    unsafe {
+        for first in (0..lanes).step_by(L::BYTES / 2) {
+            let sums = scratch.sums.as_ptr().add(first).cast::<u8>();
+            let mut best = L::load(sums);
+            let mut runner_up = L::splat16(i16::MIN as u16);
+            let mut class = L::splat16(0);
+            for output in 1..outputs {
+                let sum = L::load(sums.add(output * lanes * 2));
+                runner_up = runner_up.max16(sum.min16(best));
+                class = sum.choose_above16(best, L::splat16(output as u16), class);
+                best = best.max16(sum);
+            }
+            class.store(scratch.classes.as_mut_ptr().add(first).cast());
+            best.sub16(runner_up).store(scratch.margins.as_mut_ptr().add(first).cast());
+        }
+    }
+}
+
+/// Counts in bytes, quantized by a clip, two columns recombined at once.
+const CLIP_BYTES: u8 = 0;
+/// Counts in bytes, quantized by a clip, recombined in 16 bits.
+const CLIP_NARROW: u8 = 1;
+/// Counts in 16 bits, quantized by a clip.
+const CLIP_WIDE: u8 = 2;
+/// Counts in bytes, quantized by the affine form.
+const AFFINE_NARROW: u8 = 3;
+/// Counts in 16 bits, quantized by the affine form.
+const AFFINE_WIDE: u8 = 4;
+
+const fn wide_counts(mode: u8) -> bool {
+    mode == CLIP_WIDE || mode == AFFINE_WIDE
+}
+
+/// Counts of a column for `WIDE` registers of samples; the second of each pair is used for wide counts only.
+type Counts<L> = [[L; 2]; WIDE];
+
+/// n of one column over a block.
+#[inline(always)]
+unsafe fn count_one<L: Lanes>(sets: *const u8, offsets: *const u16, groups: usize) -> [L; WIDE] {
+    // SAFETY: as for `columns`.
+    unsafe {
+        let mut sums = [L::splat8(0); WIDE];
+        for group in 0..groups {
+            let set = sets.add(usize::from(*offsets.add(group)));
+            for v in 0..WIDE {
+                sums[v] = sums[v].add8(L::load(set.add(v * L::BYTES)));
+            }
+        }
+        sums
+    }
+}
+
+/// n of two neighbouring columns over a block.
+#[inline(always)]
+unsafe fn count_two<L: Lanes>(sets: *const u8, offsets: *const u16, groups: usize) -> [[L; WIDE]; 2] {
+    // SAFETY: as for `columns`.
+    unsafe {
+        let mut sums = [[L::splat8(0); WIDE]; 2];
+        for group in 0..groups {
+            for column in 0..2 {
+                let set = sets.add(usize::from(*offsets.add(2 * group + column)));
+                for v in 0..WIDE {
+                    sums[column][v] = sums[column][v].add8(L::load(set.add(v * L::BYTES)));
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// Add a block's counts to those of the blocks before it; the totals, after the last.
+#[inline(always)]
+unsafe fn merge<L: Lanes, const MODE: u8, const COLUMNS: usize>(
+    counts: [[L; WIDE]; COLUMNS],
+    first: bool,
+    last: bool,
+    partial: &mut *mut u8,
+) -> Option<[Counts<L>; COLUMNS]> {
+    // SAFETY: as for `columns`.
+    unsafe {
+        let zero = L::splat8(0);
+        let mut totals = [[[zero; 2]; WIDE]; COLUMNS];
+        for column in 0..COLUMNS {
+            for v in 0..WIDE {
+                totals[column][v] = if wide_counts(MODE) {
+                    let (low, high) = counts[column][v].interleave(zero);
+                    [low, high]
+                } else {
+                    [counts[column][v], zero]
+                };
+            }
+        }
+        if first && last {
+            return Some(totals);
+        }
+        let parts = if wide_counts(MODE) { 2 } else { 1 };
+        for column in 0..COLUMNS {
+            for v in 0..WIDE {
+                for part in 0..parts {
+                    let total = &mut totals[column][v][part];
+                    if !first {
+                        let before = L::load(*partial);
+                        *total = if wide_counts(MODE) { total.add16(before) } else { total.add8_saturating(before) };
+                    }
+                    if !last {
+                        total.store(*partial);
+                    }
+                    *partial = partial.add(L::BYTES);
+                }
+            }
+        }
+        last.then_some(totals)
+    }
+}
+
+/// Quantizer and recombination of one output's columns, with the constants in registers.
+struct Finish<L: Lanes, const MODE: u8> {
+    /// The plane's sum so far, 16 bits a sample, low and high half.
+    sum: Counts<L>,
+    weight_bits: usize,
+    saturations: u64,
+    limit: L,
+    unsaturated: Counts<L>,
+    offset: Counts<L>,
+    active: Counts<L>,
+    multiplier: L,
+    pre_shift: u32,
+    shift: u32,
+}
+
+impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
+    #[inline(always)]
+    unsafe fn new(plan: &LanePlan, active: &[u16]) -> Self {
+        let quantizer = &plan.quantizer;
+        // SAFETY: as for `columns`.
+        unsafe {
+            // A table's entry for each sample's a, as 16-bit lanes in interleaved order.
+            let spread = |entry: &dyn Fn(usize) -> u16| -> Counts<L> {
+                let mut lanes = [[L::splat8(0); 2]; WIDE];
+                for (v, pair) in lanes.iter_mut().enumerate() {
+                    for (half, register) in pair.iter_mut().enumerate() {
+                        let mut values = [0u16; 32];
+                        for (k, value) in values[..L::BYTES / 2].iter_mut().enumerate() {
+                            let sample = sample_of_lane((2 * v + half) * (L::BYTES / 2) + k, L::BYTES);
+                            *value = entry(usize::from(active[sample]));
+                        }
+                        *register = L::load(values.as_ptr().cast());
+                    }
+                }
+                lanes
+            };
+            let all = |value: u16| [[L::splat16(value); 2]; WIDE];
+            let table = |table: &[u16]| match table {
+                [value] => all(*value),
+                _ => spread(&|a| table[a]),
+            };
+            let mut unsaturated = table(&quantizer.unsaturated);
+            if !wide_counts(MODE) {
+                for pair in &mut unsaturated {
+                    // Byte counts are compared as bytes, in sample order.
+                    let most = L::splat16(255);
+                    pair[0] = L::narrow(pair[0].min16_unsigned(most), pair[1].min16_unsigned(most));
+                }
+            }
+            let (multiplier, pre_shift, shift, offset) = match &quantizer.form {
+                Form::Clip => (L::splat8(0), 0, 0, all(0)),
+                Form::Affine { multiplier, pre_shift, shift, offset } => {
+                    (L::splat16(*multiplier), *pre_shift, *shift, table(offset))
+                }
+            };
+            let bytes = MODE == CLIP_BYTES || MODE == CLIP_NARROW;
+            Self {
+                sum: all(0),
+                weight_bits: plan.weight_bits,
+                saturations: 0,
+                limit: if bytes { L::splat8(quantizer.limit.min(255) as u8) } else { L::splat16(quantizer.limit) },
+                unsaturated,
+                offset,
+                active: if plan.weight_bits == 1 { spread(&|a| a as u16) } else { all(0) },
+                multiplier,
+                pre_shift,
+                shift,
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn begin(&mut self) {
+        // SAFETY: features are the caller's promise.
+        self.sum = unsafe { [[L::splat8(0); 2]; WIDE] };
+    }
+
+    /// Codes of one column, 16 bits a sample; counts its saturations.
+    #[inline(always)]
+    unsafe fn codes(&mut self, counts: [L; 2], v: usize) -> [L; 2] {
+        // SAFETY: features are the caller's promise.
+        unsafe {
+            let zero = L::splat8(0);
+            if wide_counts(MODE) {
+                for half in 0..2 {
+                    self.saturations += u64::from(counts[half].above16(self.unsaturated[v][half]));
+                }
+            } else {
+                self.saturations += u64::from(counts[0].above8(self.unsaturated[v][0]));
+            }
+            let affine = |n: L, half: usize| {
+                let scaled = n.multiply_high16(self.multiplier).add16_saturating(self.offset[v][half]);
+                scaled.shift_right16(self.shift).min16_unsigned(self.limit)
+            };
+            match MODE {
+                CLIP_WIDE => [counts[0].min16_unsigned(self.limit), counts[1].min16_unsigned(self.limit)],
+                AFFINE_WIDE => [
+                    affine(counts[0].shift_left16(self.pre_shift), 0),
+                    affine(counts[1].shift_left16(self.pre_shift), 1),
+                ],
+                AFFINE_NARROW => {
+                    // A byte behind a zero byte is the count times 256: the narrow form's pre-shift of 8.
+                    let (low, high) = zero.interleave(counts[0]);
+                    [affine(low, 0), affine(high, 1)]
+                }
+                _ => {
+                    let (low, high) = counts[0].min8(self.limit).interleave(zero);
+                    [low, high]
+                }
+            }
+        }
+    }
+
+    /// The highest of an odd number of columns, or the only one.
+    #[inline(always)]
+    unsafe fn one(&mut self, counts: Counts<L>) {
+        // SAFETY: features are the caller's promise.
+        unsafe {
+            let zero = L::splat8(0);
+            for v in 0..WIDE {
+                let codes = self.codes(counts[v], v);
+                for half in 0..2 {
+                    self.sum[v][half] = zero.sub16(codes[half]);
+                }
+            }
+        }
+    }
+
+    /// Columns j - 1 and j - 2.
+    #[inline(always)]
+    unsafe fn two(&mut self, j: usize, counts: [Counts<L>; 2]) {
+        // SAFETY: features are the caller's promise.
+        unsafe {
+            let top = j == self.weight_bits;
+            for v in 0..WIDE {
+                if MODE == CLIP_BYTES {
+                    // 2 q[j-1] + q[j-2], with a minus sign in front of the highest column.
+                    let weights = L::splat16(if top { 0x01_FE } else { 0x01_02 });
+                    let mut codes = [L::splat8(0); 2];
+                    for column in 0..2 {
+                        self.saturations += u64::from(counts[column][v][0].above8(self.unsaturated[v][0]));
+                        codes[column] = counts[column][v][0].min8(self.limit);
+                    }
+                    let (low, high) = codes[0].interleave(codes[1]);
+                    for (half, pairs) in [low, high].into_iter().enumerate() {
+                        let sum = self.sum[v][half];
+                        let twice = sum.add16(sum);
+                        self.sum[v][half] = twice.add16(twice).add16(pairs.multiply_pairs(weights));
+                    }
+                } else {
+                    for column in 0..2 {
+                        let codes = self.codes(counts[column][v], v);
+                        for half in 0..2 {
+                            let sum = self.sum[v][half];
+                            let twice = sum.add16(sum);
+                            self.sum[v][half] =
+                                if top && column == 0 { twice.sub16(codes[half]) } else { twice.add16(codes[half]) };
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// y = 2 y + the plane's sum.
+    #[inline(always)]
+    unsafe fn end(&mut self, sums: *mut u8, binary: bool) {
+        // SAFETY: as for `columns`.
+        unsafe {
+            for v in 0..WIDE {
+                for half in 0..2 {
+                    let place = sums.add((2 * v + half) * L::BYTES);
+                    let mut sum = self.sum[v][half];
+                    if binary {
+                        // The only column came in negative: -q becomes 2 q - a.
+                        let q = L::splat8(0).sub16(sum);
+                        sum = q.add16(q).sub16(self.active[v][half]);
+                    }
+                    let before = L::load(place);
+                    before.add16(before).add16(sum).store(place);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The fast path: the plain model's outputs and counters, exactly, from packed devices.
+//!
+//! Three kernels compute the same thing. The *lane* kernel puts samples side by side and counts and quantizes
+//! every column of every plane; the *word* kernel does the same for one image at a time with AND and population
+//! count; the *product* kernel serves lossless machines, whose sums are an integer matrix product and whose
+//! counters follow from the codes.
+
+mod kernel;
+mod lanes;
+mod pack;
+mod quantizer;
+mod words;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::ops::Range;
+
+use ndarray::Array2;
+
+use self::kernel::{LanePlan, rank, sample_of_lane};
+use self::lanes::{Lanes, Portable};
+use self::words::WordPlan;
+use crate::argmax::argmax;
+use crate::array::{DeviceArray, check_machine};
+use crate::counters::Counters;
+use crate::error::GoldenError;
+use crate::machine::Machine;
+use crate::run::{RunResult, check_images, size_counters};
+
+/// Vector instructions to use, the widest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What the compiler makes of plain loops.
+    Portable,
+    /// 256-bit integer vectors.
+    Avx2,
+    /// 512-bit vectors of bytes.
+    Avx512,
+}
+
+impl Level {
+    /// The levels this processor has.
+    pub fn available() -> Vec<Self> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let popcount = is_x86_feature_detected!("popcnt");
+            let avx2 = popcount && is_x86_feature_detected!("avx2");
+            let avx512 = avx2 && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl");
+            [(true, Self::Portable), (avx2, Self::Avx2), (avx512, Self::Avx512)]
+                .into_iter()
+                .filter_map(|(has, level)| has.then_some(level))
+                .collect()
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        vec![Self::Portable]
+    }
+
+    /// Samples in a register.
+    fn bytes(self) -> usize {
+        match self {
+            Self::Portable => Portable::BYTES,
+            Self::Avx2 => 32,
+            Self::Avx512 => 64,
+        }
+    }
+}
+
+/// Below this share of a kernel call's lanes, images go through the word kernel one by one.
+const LANES_WORTH: usize = 6;
+
+/// A device array packed once for many runs.
+#[derive(Debug, Clone)]
+pub struct PackedArray {
+    machine: Machine,
+    rows: usize,
+    level: Level,
+    threads: usize,
+    words: WordPlan,
+    lanes: Option<LanePlan>,
+}
+
+/// One thread's part of a run.
+struct Part<'a> {
+    images: &'a [u8],
+    labels: &'a [Option<u8>],
+    outputs: &'a mut [i32],
+    classes: &'a mut [u16],
+    margins: &'a mut [u32],
+}
+
+/// Counters that depend on the data.
+#[derive(Debug, Default, Clone, Copy)]
+struct Tally {
+    combined_codes: u8,
+    row_pulses: u64,
+    saturations: u64,
+    correct: u64,
+}
+
+impl PackedArray {
+    /// Pack an array for the widest vectors of this processor.
+    ///
+    /// # Errors
+    /// [`GoldenError`] when the array is not the machine's.
+    pub fn new(machine: &Machine, array: &DeviceArray) -> Result<Self, GoldenError> {
+        let level = *Level::available().last().expect("every processor runs portable code");
+        Self::with_level(machine, array, level)
+    }
+
+    /// Pack an array for the given vectors; a level that this processor lacks is lowered to one that it has.
+    ///
+    /// # Errors
+    /// [`GoldenError`] when the array is not the machine's.
+    pub fn with_level(machine: &Machine, array: &DeviceArray, level: Level) -> Result<Self, GoldenError> {
+        check_machine(machine)?;
+        array.check(machine)?;
+        let level = Level::available().into_iter().filter(|has| *has <= level).max().unwrap_or(Level::Portable);
+        Ok(Self {
+            rows: array.rows(),
+            words: WordPlan::new(machine, array),
+            lanes: LanePlan::new(machine, array, level.bytes()),
+            machine: machine.clone(),
+            level,
+            threads: 1,
+        })
+    }
+
+    /// Use up to `threads` threads, where a batch is large enough to gain by them.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Run images, as [`crate::run::run`].
+    ///
+    /// # Errors
+    /// [`GoldenError`] for a shape or a code that the machine cannot take.
+    pub fn run(&self, images: &Array2<u8>, labels: &[Option<u8>]) -> Result<RunResult, GoldenError> {
+        let mut result = RunResult {
+            outputs: Array2::zeros((0, self.machine.outputs)),
+            classes: Vec::new(),
+            margins: Vec::new(),
+            counters: Counters::default(),
+        };
+        self.run_into(images, labels, &mut result)?;
+        Ok(result)
+    }
+
+    /// Run images into a result whose memory is used again where it fits.
+    ///
+    /// # Errors
+    /// [`GoldenError`] for a shape or a code that the machine cannot take; the result is then undefined.
+    pub fn run_into(
+        &self,
+        images: &Array2<u8>,
+        labels: &[Option<u8>],
+        result: &mut RunResult,
+    ) -> Result<(), GoldenError> {
+        let (machine, count) = (&self.machine, images.nrows());
+        let inputs = self.rows - machine.bias_rows;
+        check_images(machine, inputs, images, labels)?;
+        if result.outputs.dim() != (count, machine.outputs) || !result.outputs.is_standard_layout() {
+            result.outputs = Array2::zeros((count, machine.outputs));
+        }
+        result.classes.resize(count, 0);
+        result.margins.resize(count, 0);
+        let codes = images.as_standard_layout();
+        let codes = codes.as_slice().expect("standard layout");
+
+        let threads = self.threads.min(count.div_ceil(self.images_worth_a_thread())).max(1);
+        let share = count.div_ceil(threads).max(1).next_multiple_of(64);
+        let mut parts = Vec::with_capacity(threads);
+        let mut outputs = result.outputs.as_slice_mut().expect("standard layout");
+        let (mut classes, mut margins) = (&mut result.classes[..], &mut result.margins[..]);
+        for first in (0..count).step_by(share) {
+            let images = first..(first + share).min(count);
+            let part;
+            (part, outputs) = outputs.split_at_mut(images.len() * machine.outputs);
+            let (class, margin);
+            (class, classes) = classes.split_at_mut(images.len());
+            (margin, margins) = margins.split_at_mut(images.len());
+            parts.push(Part {
+                images: &codes[images.start * inputs..images.end * inputs],
+                labels: &labels[images],
+                outputs: part,
+                classes: class,
+                margins: margin,
+            });
+        }
+        let tallies: Vec<Tally> = if parts.len() > 1 {
+            std::thread::scope(|scope| {
+                let last = parts.pop();
+                let running: Vec<_> = parts.into_iter().map(|part| scope.spawn(|| self.part(part))).collect();
+                let last = last.map(|part| self.part(part));
+                running.into_iter().map(|thread| thread.join().expect("a kernel does not panic")).chain(last).collect()
+            })
+        } else {
+            parts.into_iter().map(|part| self.part(part)).collect()
+        };
+
+        let mut counters = size_counters(machine, self.rows, count);
+        let bias_pulses = machine.bias_rows as u64 * u64::from(machine.bias_code.count_ones());
+        counters.row_pulses = count as u64 * bias_pulses;
+        for tally in tallies {
+            if u32::from(tally.combined_codes) >> machine.input_bits != 0 {
+                let limit = (1u32 << machine.input_bits) - 1;
+                let too_wide = |code: &u8| u32::from(*code) > limit;
+                let place = codes.iter().position(too_wide).expect("some code set the high bit");
+                return Err(GoldenError::InputCode {
+                    image: place / inputs,
+                    input: place % inputs,
+                    code: codes[place],
+                    input_bits: machine.input_bits,
+                    limit,
+                });
+            }
+            counters.row_pulses += tally.row_pulses;
+            counters.saturations += tally.saturations;
+            counters.correct += tally.correct;
+        }
+        result.counters = counters;
+        Ok(())
+    }
+
+    /// Images that keep a thread busy for several times what starting it costs.
+    fn images_worth_a_thread(&self) -> usize {
+        // Some 100 microseconds at 20 multiply-accumulates a nanosecond.
+        (2_000_000 / (self.rows * self.machine.outputs)).max(1)
+    }
+
+    fn part(&self, part: Part<'_>) -> Tally {
+        match self.level {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `with_level` keeps to what the processor has.
+            Level::Avx512 => unsafe { self.part_avx512(part) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Level::Avx2 => unsafe { self.part_avx2(part) },
+            // SAFETY: portable lanes need no feature.
+            _ => unsafe { self.part_with::<Portable>(part) },
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,popcnt,bmi1,bmi2")]
+    fn part_avx2(&self, part: Part<'_>) -> Tally {
+        // SAFETY: this function has the features.
+        unsafe { self.part_with::<x86::Avx2>(part) }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512bw,avx512vl,avx2,popcnt,bmi1,bmi2")]
+    fn part_avx512(&self, part: Part<'_>) -> Tally {
+        // SAFETY: this function has the features.
+        unsafe { self.part_with::<x86::Avx512>(part) }
+    }
+
+    /// # Safety
+    /// `L`'s processor features; `L` is this array's level.
+    #[inline(always)]
+    unsafe fn part_with<L: Lanes>(&self, mut part: Part<'_>) -> Tally {
+        let mut tally = Tally {
+            combined_codes: pack::combined(part.images),
+            row_pulses: pack::pulses(part.images),
+            ..Tally::default()
+        };
+        if u32::from(tally.combined_codes) >> self.machine.input_bits != 0 {
+            return tally;
+        }
+        let count = part.labels.len();
+        let mut done = 0;
+        if let Some(lanes) = &self.lanes
+            && count >= lanes.samples() / LANES_WORTH
+        {
+            let mut scratch = lanes.scratch(self.rows);
+            let bias = (self.rows - self.machine.bias_rows) * lanes.samples();
+            scratch.codes[bias..].fill(self.machine.bias_code as u8);
+            while count - done >= lanes.samples() / LANES_WORTH {
+                let images = done..(done + lanes.samples()).min(count);
+                // SAFETY: passed on to the caller.
+                tally.saturations += unsafe { self.lane_images::<L>(lanes, images.clone(), &mut part, &mut scratch) };
+                done = images.end;
+            }
+        }
+        let outputs = self.machine.outputs;
+        let mut scratch = self.words.scratch();
+        for image in done..count {
+            let inputs = self.rows - self.machine.bias_rows;
+            let sums = &mut part.outputs[image * outputs..][..outputs];
+            tally.saturations += self.words.image(&part.images[image * inputs..][..inputs], &mut scratch, sums);
+            let verdict = argmax(sums);
+            (part.classes[image], part.margins[image]) = (verdict.class, verdict.margin);
+        }
+        let right = |(class, label): &(&u16, &Option<u8>)| label.map(u16::from) == Some(**class);
+        tally.correct = part.classes.iter().zip(part.labels).filter(right).count() as u64;
+        tally
+    }
+
+    /// Images that fill the lanes, or less at the end of a batch, whose empty lanes hold zeros.
+    ///
+    /// # Safety
+    /// As for `part_with`.
+    #[inline(always)]
+    unsafe fn lane_images<L: Lanes>(
+        &self,
+        lanes: &LanePlan,
+        images: Range<usize>,
+        part: &mut Part<'_>,
+        scratch: &mut kernel::Scratch,
+    ) -> u64 {
+        let (samples, outputs) = (lanes.samples(), self.machine.outputs);
+        let inputs = self.rows - self.machine.bias_rows;
+        if images.len() < samples {
+            // An empty lane drives no row, so that it neither saturates nor counts.
+            scratch.codes[..inputs * samples].fill(0);
+            for row in scratch.codes[inputs * samples..].chunks_exact_mut(samples) {
+                row[images.len()..].fill(0);
+            }
+        }
+        pack::transpose(part.images, inputs, images.clone(), samples, &mut scratch.codes);
+        let mut saturations = 0;
+        let rows = &mut part.outputs[images.start * outputs..images.end * outputs];
+        for tile in 0..self.machine.tiles {
+            // SAFETY: passed on to the caller.
+            saturations += unsafe { lanes.tile::<L>(tile, scratch) };
+            for lane in (0..samples).step_by(8) {
+                let first = sample_of_lane(lane, L::BYTES).min(images.len());
+                let to = &mut rows[first * outputs..(first + 8).min(images.len()) * outputs];
+                if tile == 0 {
+                    pack::spread::<false>(&scratch.sums, samples, lane, outputs, to);
+                } else {
+                    pack::spread::<true>(&scratch.sums, samples, lane, outputs, to);
+                }
+            }
+        }
+        if self.machine.tiles == 1 {
+            // SAFETY: passed on to the caller.
+            unsafe { rank::<L>(scratch) };
+            for lane in 0..samples {
+                let sample = sample_of_lane(lane, L::BYTES);
+                if sample < images.len() {
+                    part.classes[images.start + sample] = scratch.classes[lane];
+                    part.margins[images.start + sample] = u32::from(scratch.margins[lane]);
+                }
+            }
+        } else {
+            for (sample, sums) in rows.chunks_exact(outputs).enumerate() {
+                let verdict = argmax(sums);
+                part.classes[images.start + sample] = verdict.class;
+                part.margins[images.start + sample] = verdict.margin;
+            }
+        }
+        saturations
+    }
+}
+
+/// Run images through the array, as [`crate::run::run`] and equal to it, packing the array for this one run.
+///
+/// # Errors
+/// [`GoldenError`] for a shape or a code that the machine cannot take.
+pub fn run(
+    machine: &Machine,
+    array: &DeviceArray,
+    images: &Array2<u8>,
+    labels: &[Option<u8>],
+) -> Result<RunResult, GoldenError> {
+    PackedArray::new(machine, array)?.run(images, labels)
+}

@@ -1,0 +1,99 @@
+//! The packed path equals the plain one, at every level this processor has.
+
+mod common;
+
+use bitline_golden::error::GoldenError;
+use bitline_golden::machine::QuantizerConfig;
+use bitline_golden::packed::{self, Level, PackedArray};
+use bitline_golden::run::run;
+use common::{Sizes, lossless_quantizer, sizes};
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 300, max_global_rejects: 10_000, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn packed_equals_plain(sizes in sizes(200)) {
+        let problem = sizes.problem(true);
+        prop_assume!(problem.is_some());
+        let problem = problem.unwrap();
+        let plain = run(&problem.machine, &problem.array, &problem.images, &problem.labels).unwrap();
+        for level in Level::available() {
+            for threads in [1, 2] {
+                let packed = PackedArray::with_level(&problem.machine, &problem.array, level).unwrap().threads(threads);
+                prop_assert_eq!(&packed.run(&problem.images, &problem.labels).unwrap(), &plain, "{:?}", level);
+            }
+        }
+    }
+}
+
+/// Tall tiles, counts beyond a byte, several blocks of rows, every recombination.
+#[test]
+fn packed_equals_plain_where_counts_need_more_than_a_byte() {
+    for rows in [255, 256, 257, 400, 1024] {
+        let lossless = lossless_quantizer(rows, 100);
+        for (weight_bits, input_bits) in [(1, 2), (2, 2), (3, 1), (4, 2)] {
+            for reference_column in [true, false] {
+                for quantizer in [
+                    QuantizerConfig { bits: 6, ..lossless },
+                    QuantizerConfig { bits: 8, shift: lossless.shift + 2, ..lossless },
+                    lossless,
+                ] {
+                    let sizes = Sizes {
+                        rows,
+                        bias_rows: 1,
+                        outputs: 3,
+                        weight_bits,
+                        input_bits,
+                        tiles: 1,
+                        missing_rows: 0,
+                        images: 40,
+                        ratio: 100,
+                        reference_column,
+                        quantizer,
+                        seed: rows as u64,
+                    };
+                    let Some(problem) = sizes.problem(true) else { continue };
+                    let plain = run(&problem.machine, &problem.array, &problem.images, &problem.labels).unwrap();
+                    for level in Level::available() {
+                        let packed = PackedArray::with_level(&problem.machine, &problem.array, level).unwrap();
+                        assert_eq!(packed.run(&problem.images, &problem.labels).unwrap(), plain, "{level:?} {sizes:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn packed_refuses_what_plain_refuses() {
+    let sizes = Sizes {
+        rows: 70,
+        bias_rows: 1,
+        outputs: 3,
+        weight_bits: 4,
+        input_bits: 4,
+        tiles: 1,
+        missing_rows: 0,
+        images: 130,
+        ratio: 100,
+        reference_column: true,
+        quantizer: lossless_quantizer(70, 100),
+        seed: 1,
+    };
+    let mut problem = sizes.problem(false).unwrap();
+    problem.images[[77, 5]] = 16;
+    let refused = packed::run(&problem.machine, &problem.array, &problem.images, &problem.labels);
+    assert_eq!(refused, run(&problem.machine, &problem.array, &problem.images, &problem.labels));
+    assert_eq!(
+        refused.unwrap_err(),
+        GoldenError::InputCode { image: 77, input: 5, code: 16, input_bits: 4, limit: 15 }
+    );
+    problem.labels.pop();
+    assert!(matches!(
+        packed::run(&problem.machine, &problem.array, &problem.images, &problem.labels),
+        Err(GoldenError::LabelCount { .. })
+    ));
+}
