@@ -330,15 +330,16 @@ impl<D: Design, L: Link<D>> Simulation<D, L> {
         }
     }
 
+    /// One clock: inputs change while it is low, and have settled when it rises.
     fn step(&mut self) {
         let period = 1_000_000_000_000 / u64::from(self.machine.link.clock_hz);
+        self.design.set_clock(false);
+        settle(&mut *self.design);
+        self.record(self.clock * period + period / 2);
         self.design.set_clock(true);
         settle(&mut *self.design);
         self.clock += 1;
         self.record(self.clock * period);
-        self.design.set_clock(false);
-        settle(&mut *self.design);
-        self.record(self.clock * period + period / 2);
     }
 }
 
