@@ -1,0 +1,162 @@
+//! The devices of a tile.
+
+use crate::bus::{Bus, ROW_WORDS, WideBus, Words};
+use crate::memory::initial_words;
+use crate::verilog::{literal, range};
+use bitline_golden::machine::{Machine, bits_to_index};
+use rust_hdl::prelude::*;
+
+/// Holds one bit a device, and gives `row_lanes` devices of `column_lanes` columns a clock.
+///
+/// A leaf in Verilog: memories of chosen shape are beyond RustHDL's translator.
+///
+/// **Function** address `column_group * row_groups + row_group` holds the devices of that column group and row
+/// group; lane c is column `column_group * column_lanes + c`, bit r is row `row_group * row_lanes + r`.
+/// **Ports** `read_address`: a clock later `devices[c * plane_lanes + p]` has lane c's rows, once for every plane lane; with a single address (the whole array
+/// at once) `devices` shows the stored bits with no clock between. `write_enable` stores the low bits of
+/// `write_data` as word `write_word` (16 rows) of lane `write_lane` at `write_address`.
+/// **State** the devices, at power-on what is given, else 0 (HRS).
+#[derive(LogicBlock, Clone, Debug)]
+pub struct DeviceArray {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Store up to 16 devices.
+    pub write_enable: Signal<In, Bit>,
+    /// Column group and row group.
+    pub write_address: Bus<In>,
+    /// Column within the group.
+    pub write_lane: Bus<In>,
+    /// 16 rows within the row group.
+    pub write_word: Bus<In>,
+    /// Their states, lowest row in bit 0.
+    pub write_data: Bus<In>,
+    /// Column group and row group to read.
+    pub read_address: Bus<In>,
+    /// The states read, one bus a column lane and plane lane.
+    pub devices: Vec<WideBus<Out, ROW_WORDS>>,
+    _stored: Vec<Vec<Words<ROW_WORDS>>>,
+    _contents: Vec<Vec<Words<ROW_WORDS>>>,
+    _rows: usize,
+    _shown: bool,
+    _plane_lanes: usize,
+}
+
+impl DeviceArray {
+    /// Clocks from `read_address` to `devices`.
+    pub const LATENCY_CYCLES: u64 = 1;
+
+    /// The array of a machine, with `states[row][column]` at power-on (empty: all HRS).
+    pub fn new(machine: &Machine, states: &[Vec<bool>]) -> Self {
+        let (lanes, rows) = (machine.column_lanes, machine.row_lanes);
+        let depth = machine.column_groups() * machine.row_groups();
+        let mut stored = vec![vec![[0u64; ROW_WORDS]; lanes]; depth];
+        for (row, columns) in states.iter().enumerate() {
+            for column in (0..columns.len()).filter(|column| columns[*column]) {
+                let address = column / lanes * machine.row_groups() + row / rows;
+                stored[address][column % lanes][row % rows / 64] |= 1 << (row % rows % 64);
+            }
+        }
+        Self {
+            clock: Signal::default(),
+            write_enable: Signal::default(),
+            write_address: Bus::new(bits_to_index(depth)),
+            write_lane: Bus::new(bits_to_index(lanes)),
+            write_word: Bus::new(bits_to_index(machine.array_words())),
+            write_data: Bus::new(16),
+            read_address: Bus::new(bits_to_index(depth)),
+            devices: (0..lanes * machine.plane_lanes).map(|_| WideBus::new(rows)).collect(),
+            _plane_lanes: machine.plane_lanes,
+            _contents: stored.clone(),
+            _stored: stored,
+            _rows: rows,
+            _shown: false,
+        }
+    }
+
+    /// Invert one stored device, behind the hardware's back.
+    pub fn flip(&mut self, address: usize, lane: usize, row: usize) {
+        self._stored[address][lane][row / 64] ^= 1 << (row % 64);
+        self._shown = false;
+    }
+
+    /// Words of 16 rows, and the width of each.
+    fn words(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        (0..self._rows.div_ceil(16)).map(|k| (k, (self._rows - 16 * k).min(16)))
+    }
+}
+
+impl Logic for DeviceArray {
+    fn update(&mut self) {
+        let single = self._stored.len() == 1;
+        if self.clock.pos_edge() {
+            let address = self.read_address.val() as usize;
+            if !single && let Some(lanes) = self._stored.get(address) {
+                for (buses, lane) in self.devices.chunks_mut(self._plane_lanes).zip(lanes) {
+                    buses.iter_mut().for_each(|bus| bus.next = *lane);
+                }
+            }
+            if self.write_enable.val() {
+                let (word, lane) = (self.write_word.val() as usize, self.write_lane.val() as usize);
+                if let Some(stored) =
+                    self._stored.get_mut(self.write_address.val() as usize).and_then(|a| a.get_mut(lane))
+                    && 16 * word < self._rows
+                {
+                    let width = (self._rows - 16 * word).min(16);
+                    let mask = (1u64 << width) - 1;
+                    let (at, shift) = (word / 4, word % 4 * 16);
+                    stored[at] = stored[at] & !(mask << shift) | (self.write_data.val() & mask) << shift;
+                }
+                self._shown = false;
+            }
+        }
+        if single && !self._shown {
+            for (buses, lane) in self.devices.chunks_mut(self._plane_lanes).zip(&self._stored[0]) {
+                buses.iter_mut().for_each(|bus| bus.next = *lane);
+            }
+            self._shown = true;
+        }
+    }
+    fn connect(&mut self) {
+        self.devices.iter_mut().for_each(|d| d.connect());
+    }
+    fn hdl(&self) -> Verilog {
+        let depth = self._stored.len();
+        let mut text = String::new();
+        for lane in 0..self._stored[0].len() {
+            for (k, width) in self.words() {
+                let name = format!("lane_{lane}_{k}");
+                let select = format!("write_enable && write_lane == {lane} && write_word == {k}");
+                let start: Vec<u64> = (0..depth)
+                    .map(|a| self._contents[a][lane][k / 4] >> (k % 4 * 16) & ((1u64 << width) - 1))
+                    .collect();
+                if depth == 1 {
+                    text += &format!(
+                        "reg {}{name} = {};\nalways @(posedge clock) if ({select}) {name} <= write_data;\n",
+                        range(width),
+                        literal(width, start[0])
+                    );
+                } else {
+                    // A word of a few bits is not worth a block RAM.
+                    let style = if width * depth < 256 { "(* ram_style = \"logic\" *) " } else { "" };
+                    text += &format!(
+                        "{style}reg {r}{name} [0:{}];\n{}reg {r}{name}_read = {};\n\
+                         always @(posedge clock) begin\n  if ({select}) {name}[write_address] <= write_data;\n  \
+                         {name}_read <= {name}[read_address];\nend\n",
+                        depth - 1,
+                        initial_words(&name, width, &start),
+                        literal(width, 0),
+                        r = range(width),
+                    );
+                }
+            }
+            let suffix = if depth == 1 { "" } else { "_read" };
+            let parts: Vec<String> = self.words().map(|(k, _)| format!("lane_{lane}_{k}{suffix}")).collect();
+            let parts: Vec<String> = parts.into_iter().rev().collect();
+            for p in 0..self._plane_lanes {
+                let at = lane * self._plane_lanes + p;
+                text += &format!("always @(*) devices${at} = {{{}}};\n", parts.join(", "));
+            }
+        }
+        Verilog::Custom(text)
+    }
+}

@@ -1,0 +1,45 @@
+//! Verilog of a machine.
+
+use crate::simulation::{Contents, HdlError, build_hash};
+use crate::top::Top;
+use bitline_golden::machine::Machine;
+use rust_hdl::prelude::*;
+
+/// What can be chosen about an export.
+#[derive(Debug, Clone, Default)]
+pub struct ExportOptions {
+    /// Weights, images and labels built into the memories (S001's stand-alone mode).
+    pub contents: Contents,
+    /// Clock of the board in hertz, if not the machine's own.
+    pub clock_hz: Option<u32>,
+}
+
+/// The machine as one Verilog file whose top module is `top`.
+///
+/// Ports: `clock`, `uart_rx`, `uart_tx`, `start_switch`, `reset_button`, `leds[8:0]`.
+///
+/// # Errors
+/// [`HdlError`] if the gateware cannot be this machine, the contents do not fit it, or RustHDL's own checks (everything
+/// connected, no loops, no input driven twice) fail.
+pub fn verilog(machine: &Machine, options: &ExportOptions) -> Result<String, HdlError> {
+    let mut board = machine.clone();
+    if let Some(clock_hz) = options.clock_hz {
+        board.link.clock_hz = clock_hz;
+        board.check().map_err(HdlError::Machine)?;
+    }
+    let hash = build_hash(machine);
+    let mut top = Top::new(&board, hash, &options.contents)?;
+    top.connect_all();
+    check_all(&top).map_err(|e| HdlError::Check { message: format!("{e:?}") })?;
+    let text = generate_verilog_unchecked(&top);
+    let header = format!(
+        "// bitline machine {}, build {hash:016x}, {} clocks a bit on the serial line.\n\
+         // Made by `bitline export`; do not edit.\n\
+         // RustHDL 0.46: its translator writes literals of 32 bits whatever the width of the signal.\n\
+         /* verilator lint_off WIDTHEXPAND */\n/* verilator lint_off WIDTHTRUNC */\n",
+        machine.name,
+        board.link.clocks_per_bit()
+    );
+    let text: String = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(|l| format!("{l}\n")).collect();
+    Ok(header + &text)
+}

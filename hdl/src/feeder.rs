@@ -1,0 +1,141 @@
+//! Gathers the inputs of a step.
+
+use crate::bus::{Bus, ROW_WORDS, SLOT_WORDS, WideBus, Words};
+use bitline_golden::machine::{Machine, bits_to_index};
+use rust_hdl::prelude::*;
+
+/// Picks the planes and rows of one step out of an image, and adds the bias rows.
+///
+/// A leaf in Verilog: its wiring is computed, and RustHDL's loops cannot compute.
+///
+/// **Function** `rows[c * plane_lanes + p]` bit r, the same for every column lane c, is bit `plane_group * plane_lanes + p` of the code that drives row
+/// `row_group * row_lanes + r`: the image's code, `bias_code` for a bias row, 0 for rows and planes that do not exist.
+/// **Ports** `data` in, an image's packed codes; `row_group`, `plane_group` in; `rows` out, one bus a column lane and plane
+/// lane, since RustHDL's loops cannot share them out.
+/// **Timing** combinational.
+#[derive(LogicBlock, Clone, Debug)]
+pub struct Feeder {
+    /// The image.
+    pub data: WideBus<In, SLOT_WORDS>,
+    /// Which rows.
+    pub row_group: Bus<In>,
+    /// Which planes.
+    pub plane_group: Bus<In>,
+    /// Row drives, one bus a column lane and plane lane.
+    pub rows: Vec<WideBus<Out, ROW_WORDS>>,
+    _sources: Vec<Vec<Vec<Source>>>,
+    _row_groups: usize,
+    _seen: Option<(Words<SLOT_WORDS>, u64, u64)>,
+}
+
+/// Where a row's drive comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Image(usize),
+    Constant(bool),
+}
+
+impl Feeder {
+    /// Clocks from inputs to outputs.
+    pub const LATENCY_CYCLES: u64 = 0;
+
+    /// The feeder of a machine.
+    pub fn new(machine: &Machine) -> Self {
+        let source = |row: usize, plane: usize| {
+            if plane >= machine.input_bits || row >= machine.rows {
+                Source::Constant(false)
+            } else if row >= machine.inputs() {
+                Source::Constant(machine.bias_code >> plane & 1 == 1)
+            } else {
+                Source::Image(row * machine.input_bits + plane)
+            }
+        };
+        let (row_groups, plane_groups) = (machine.row_groups(), machine.plane_groups());
+        let sources = (0..machine.plane_lanes)
+            .map(|p| {
+                (0..plane_groups * row_groups)
+                    .map(|group| {
+                        let (plane_group, row_group) = (group / row_groups, group % row_groups);
+                        (0..machine.row_lanes)
+                            .map(|r| source(row_group * machine.row_lanes + r, plane_group * machine.plane_lanes + p))
+                            .collect()
+                    })
+                    .collect()
+            })
+            .collect();
+        Self {
+            data: WideBus::new(machine.slot_words() * 16),
+            row_group: Bus::new(bits_to_index(row_groups)),
+            plane_group: Bus::new(bits_to_index(plane_groups)),
+            rows: (0..machine.column_lanes * machine.plane_lanes).map(|_| WideBus::new(machine.row_lanes)).collect(),
+            _sources: sources,
+            _row_groups: row_groups,
+            _seen: None,
+        }
+    }
+}
+
+impl Logic for Feeder {
+    fn update(&mut self) {
+        let now = (self.data.val(), self.row_group.val(), self.plane_group.val());
+        if self._seen == Some(now) {
+            return;
+        }
+        let (data, row_group, plane_group) = now;
+        let group = plane_group as usize * self._row_groups + row_group as usize;
+        let plane_lanes = self._sources.len();
+        for (p, sources) in self._sources.iter().enumerate() {
+            let mut rows = [0u64; ROW_WORDS];
+            for (r, source) in sources.get(group).into_iter().flatten().enumerate() {
+                let bit = match source {
+                    Source::Image(at) => data[at / 64] >> (at % 64) & 1,
+                    Source::Constant(bit) => u64::from(*bit),
+                };
+                rows[r / 64] |= bit << (r % 64);
+            }
+            self.rows[p..].iter_mut().step_by(plane_lanes).for_each(|bus| bus.next = rows);
+        }
+        self._seen = Some(now);
+    }
+    fn connect(&mut self) {
+        self.rows.iter_mut().for_each(|r| r.connect());
+    }
+    fn hdl(&self) -> Verilog {
+        let mut text = String::new();
+        for (p, groups) in self._sources.iter().enumerate() {
+            let expressions: Vec<String> = groups
+                .iter()
+                .map(|rows| {
+                    let bits: Vec<String> = rows
+                        .iter()
+                        .rev()
+                        .map(|source| match source {
+                            Source::Image(at) => format!("data[{at}]"),
+                            Source::Constant(bit) => format!("1'b{}", u8::from(*bit)),
+                        })
+                        .collect();
+                    format!("{{{}}}", bits.join(", "))
+                })
+                .collect();
+            let width = self.rows[p].bits();
+            text += &format!("reg [{}:0] plane_{p};\nalways @(*) begin\n", width - 1);
+            if let [only] = expressions.as_slice() {
+                text += &format!("  plane_{p} = {only};\n");
+            } else {
+                text += &format!("  plane_{p} = {width}'h0;\n");
+                for (group, expression) in expressions.iter().enumerate() {
+                    text += &format!(
+                        "  if (plane_group == {} && row_group == {}) plane_{p} = {expression};\n",
+                        group / self._row_groups,
+                        group % self._row_groups
+                    );
+                }
+            }
+            text += "end\n";
+            for lane in (p..self.rows.len()).step_by(self._sources.len()) {
+                text += &format!("always @(*) rows${lane} = plane_{p};\n");
+            }
+        }
+        Verilog::Custom(text)
+    }
+}
