@@ -99,7 +99,7 @@ pub struct Accelerator {
     sum_slot: Register,
     verdict_slot: Register,
     label_slot: Register,
-    begin: Signal<Local, Bit>,
+    run_start: Signal<Local, Bit>,
     reset: Signal<Local, Bit>,
     clear: Signal<Local, Bit>,
     summing: Signal<Local, Bit>,
@@ -202,7 +202,7 @@ impl Accelerator {
             sum_slot: Register::new(slot_bits),
             verdict_slot: Register::new(slot_bits),
             label_slot: Register::new(slot_bits),
-            begin: Signal::default(),
+            run_start: Signal::default(),
             reset: Signal::default(),
             clear: Signal::default(),
             summing: Signal::default(),
@@ -254,7 +254,6 @@ impl Logic for Accelerator {
         }
         for i in 0..9 {
             self.run_counter[i].clock.next = self.clock.val();
-            self.run_counter[i].clear.next = self.clear.val();
         }
         // Switch and button, brought into the clock domain.
         self.switch_stage[0].d.next = self.start_switch.val();
@@ -264,9 +263,12 @@ impl Logic for Accelerator {
         self.button_stage[1].d.next = self.button_stage[0].q.val();
         self.reset.next = self.button_stage[1].q.val();
         self.clear.next = self.button_stage[1].q.val() | self.registers.clear.val();
+        for i in 0..9 {
+            self.run_counter[i].clear.next = self.clear.val();
+        }
         self.running.next = self.sequencer.running.val();
         self.summing.next = self.checksum.running.val();
-        self.begin.next = !self.sequencer.running.val()
+        self.run_start.next = !self.sequencer.running.val()
             & !self.checksum.running.val()
             & (self.registers.start.val() | (self.switch_stage[1].q.val() & !self.switch_stage[2].q.val()));
         // Link.
@@ -370,7 +372,7 @@ impl Logic for Accelerator {
             self.executor.read_data.next = self.registers.read_data.val();
         }
         // The run.
-        self.sequencer.start.next = self.begin.val();
+        self.sequencer.start.next = self.run_start.val();
         self.sequencer.abort.next = self.reset.val();
         self.sequencer.finished.next = self.argmax.done.val();
         self.sequencer.first_slot.next = self.registers.first_slot.val();
@@ -428,7 +430,7 @@ impl Logic for Accelerator {
         if self.argmax.almost_done.val() {
             self.label_slot.d.next = self.label_slot.q.val() + 1;
         }
-        if self.begin.val() {
+        if self.run_start.val() {
             self.sum_slot.d.next = self.registers.result_slot.val();
             self.verdict_slot.d.next = self.registers.result_slot.val();
             self.label_slot.d.next = self.registers.first_slot.val();

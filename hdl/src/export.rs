@@ -36,7 +36,9 @@ pub fn verilog(machine: &Machine, options: &ExportOptions) -> Result<String, Hdl
         "// bitline machine {}, build {hash:016x}, {} clocks a bit on the serial line.\n\
          // Made by `bitline export`; do not edit.\n\
          // RustHDL 0.46: its translator writes literals of 32 bits whatever the width of the signal.\n\
-         /* verilator lint_off WIDTHEXPAND */\n/* verilator lint_off WIDTHTRUNC */\n",
+         /* verilator lint_off WIDTHEXPAND */\n/* verilator lint_off WIDTHTRUNC */\n\
+         // A machine's constant may be 0, and then comparing with it is constant.\n\
+         /* verilator lint_off UNSIGNED */\n",
         machine.name,
         board.link.clocks_per_bit()
     );

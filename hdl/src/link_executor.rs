@@ -93,7 +93,7 @@ pub struct LinkExecutor {
     pub count_resent: Signal<Out, Bit>,
     state: DFF<ExecutorState>,
     index: Register,
-    sequence: Register,
+    sequence_number: Register,
     operation: Register,
     reply: Register,
     region_register: Register,
@@ -157,7 +157,7 @@ impl Default for LinkExecutor {
             count_resent: Signal::default(),
             state: DFF::default(),
             index: Register::new(8),
-            sequence: Register::new(8),
+            sequence_number: Register::new(8),
             operation: Register::new(8),
             reply: Register::new(8),
             region_register: Register::new(8),
@@ -206,7 +206,7 @@ impl LinkExecutor {
 impl Logic for LinkExecutor {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, state, index, sequence, operation, reply, region_register, offset_register);
+        dff_setup!(self, clock, state, index, sequence_number, operation, reply, region_register, offset_register);
         dff_setup!(self, clock, words_left, reply_bytes, reason, low_byte, clocks_left, last_sequence, executed_before);
         self.taken.next = false;
         self.write_enable.next = false;
@@ -239,7 +239,7 @@ impl Logic for LinkExecutor {
                         self.state.d.next = ExecutorState::Fetch;
                     } else {
                         self.count_bad.next = true;
-                        self.sequence.d.next = 0;
+                        self.sequence_number.d.next = 0;
                         self.reply.d.next = self.refused.val();
                         self.reason.d.next = self.bad_crc.val();
                         if self.length_bad.val() {
@@ -254,7 +254,7 @@ impl Logic for LinkExecutor {
             ExecutorState::Fetch => {
                 self.index.d.next = self.index.q.val() + 1;
                 if self.index.q.val() == 2 {
-                    self.sequence.d.next = self.buffer_data.val();
+                    self.sequence_number.d.next = self.buffer_data.val();
                 }
                 if self.index.q.val() == 3 {
                     self.operation.d.next = self.buffer_data.val();
@@ -293,7 +293,7 @@ impl Logic for LinkExecutor {
                     self.reason.d.next = self.bad_length.val();
                 } else if self.is_write.val()
                     & self.executed_before.q.val()
-                    & (self.sequence.q.val() == self.last_sequence.q.val())
+                    & (self.sequence_number.q.val() == self.last_sequence.q.val())
                 {
                     self.count_resent.next = true;
                     self.reply.d.next = self.operation.q.val() | self.reply_bit.val();
@@ -309,7 +309,7 @@ impl Logic for LinkExecutor {
                     self.reason.d.next = self.read_only.val();
                 } else {
                     self.reply.d.next = self.operation.q.val() | self.reply_bit.val();
-                    self.last_sequence.d.next = self.sequence.q.val();
+                    self.last_sequence.d.next = self.sequence_number.q.val();
                     self.executed_before.d.next = true;
                     if self.is_write.val() {
                         self.reply_bytes.d.next = 0;
@@ -351,7 +351,7 @@ impl Logic for LinkExecutor {
                 }
             }
             ExecutorState::Sequence => {
-                self.send_data.next = self.sequence.q.val();
+                self.send_data.next = self.sequence_number.q.val();
                 if self.send_ready.val() {
                     self.send_byte.next = true;
                     self.state.d.next = ExecutorState::Operation;

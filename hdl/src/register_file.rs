@@ -203,7 +203,7 @@ impl Logic for RegisterFile {
         self.start.next = self.start_strobe.q.val();
         self.clear.next = self.clear_strobe.q.val();
         self.checksum_start.next = self.checksum_strobe.q.val();
-        self.store_results.next = self.mode_register.q.val().get_bit(0);
+        self.store_results.next = self.mode_register.q.val().any();
         self.first_slot.next = self.first_slot_register.q.val();
         self.image_count.next = self.image_count_register.q.val();
         self.result_slot.next = self.result_slot_register.q.val();
