@@ -139,12 +139,11 @@ impl Logic for DeviceArray {
                     // A word of a few bits is not worth a block RAM.
                     let style = if width * depth < 256 { "(* ram_style = \"logic\" *) " } else { "" };
                     text += &format!(
-                        "{style}reg {r}{name} [0:{}];\n{}reg {r}{name}_read = {};\n\
+                        "(* no_rw_check *) {style}reg {r}{name} [0:{}];\n{}reg {r}{name}_read;\n\
                          always @(posedge clock) begin\n  if ({select}) {name}[write_address] <= write_data;\n  \
                          {name}_read <= {name}[read_address];\nend\n",
                         depth - 1,
                         initial_words(&name, width, &start),
-                        literal(width, 0),
                         r = range(width),
                     );
                 }

@@ -75,11 +75,10 @@ impl Logic for Memory {
         let (width, depth) = (self.write_data.bits(), self._contents.len());
         let start = initial_words("word", width, &self._contents);
         Verilog::Custom(format!(
-            "reg {}word [0:{}];\n{start}initial read_data = {};\nalways @(posedge clock) begin\n  \
+            "(* no_rw_check *) reg {}word [0:{}];\n{start}always @(posedge clock) begin\n  \
              if (write_enable) word[write_address] <= write_data;\n  read_data <= word[read_address];\nend\n",
             range(width),
-            depth - 1,
-            literal(width, 0)
+            depth - 1
         ))
     }
 }

@@ -153,7 +153,7 @@ impl Logic for SlotMemory {
             } else {
                 None
             };
-            text += &format!("reg [15:0] {name} [0:{}];\n{}", depth - 1, initial_words(&name, 16, &start));
+            text += &format!("(* no_rw_check *) reg [15:0] {name} [0:{}];\n{}", depth - 1, initial_words(&name, 16, &start));
             text += &match other {
                 Some((select, slot, data)) => format!(
                     "wire {name}_result = {select};\n\
@@ -163,7 +163,7 @@ impl Logic for SlotMemory {
                 None => format!("always @(posedge clock) if ({link}) {name}[write_slot] <= write_data;\n"),
             };
             text += &format!(
-                "reg [15:0] {name}_read = 16'h0;\n\
+                "reg [15:0] {name}_read;\n\
                  always @(posedge clock) if (read_enable) {name}_read <= {name}[read_slot];\n"
             );
         }
