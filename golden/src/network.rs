@@ -4,7 +4,7 @@
 //! the largest y, ties to the lowest index. Biases are stored in the array as one more row, driven by `bias_code`
 //! (design section 3); with pixels coded 0..=16 for 0.0..=1.0 the code 16 is the 1.0 that S001 multiplies a bias by.
 //!
-//! The file format is in [`file`].
+//! The file format is in [`mod@file`].
 
 pub mod file;
 #[cfg(test)]

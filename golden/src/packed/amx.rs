@@ -6,7 +6,6 @@
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
-use super::aligned::Aligned;
 use super::product::{BLOCK, Product};
 
 /// Rows of a tile, and so images.
@@ -115,16 +114,8 @@ macro_rules! multiply {
 /// [`available`]; `codes` holds as many images as `sums`.
 pub(super) unsafe fn multiply(product: &Product, codes: &[u8], sums: &mut [i32]) {
     let images = sums.len() / product.outputs;
-    assert!(images.is_multiple_of(IMAGES) && codes.len() >= images * product.inputs);
-    // A row of codes must be a whole number of tile rows.
-    let direct = product.inputs == product.depth;
-    let mut filled = Aligned::<u8>::zeros(if direct { 0 } else { images * product.depth });
-    if !direct {
-        for (to, codes) in filled.chunks_exact_mut(product.depth).zip(codes.chunks_exact(product.inputs)) {
-            to[..product.inputs].copy_from_slice(codes);
-        }
-    }
-    let codes = if direct { codes.as_ptr() } else { filled.as_ptr() };
+    assert!(images.is_multiple_of(IMAGES) && codes.len() >= images * product.depth);
+    let codes = codes.as_ptr();
     let (whole, left) = (product.outputs / BLOCK, product.outputs % BLOCK);
     // SAFETY: tiles are read and written at images below `images`, inputs below `depth` and blocks that exist;
     // the tile registers are released at the end.

@@ -25,7 +25,7 @@ use ndarray::Array2;
 
 use self::kernel::{LanePlan, rank, sample_of_lane};
 use self::lanes::{Lanes, Portable};
-use self::product::{CHUNK, Product};
+use self::product::Product;
 use self::words::WordPlan;
 use crate::argmax::argmax;
 use crate::array::{DeviceArray, check_machine};
@@ -275,21 +275,22 @@ impl PackedArray {
     /// `L`'s processor features; `L` is this array's level.
     #[inline(always)]
     unsafe fn part_with<L: Lanes>(&self, mut part: Part<'_>) -> Tally {
-        let mut tally = Tally {
-            combined_codes: pack::combined(part.images),
-            row_pulses: pack::pulses(part.images),
-            ..Tally::default()
-        };
-        if u32::from(tally.combined_codes) >> self.machine.input_bits != 0 {
-            return tally;
-        }
+        let mut tally = Tally::default();
         let count = part.labels.len();
         let mut done = 0;
         if let Some(product) = &self.product {
-            self.multiply(product, &mut part);
+            // Whatever the codes, this computes something; a code too wide is found out at the end.
+            self.multiply(product, &mut part, &mut tally);
             done = count;
-        } else if let Some(lanes) = &self.lanes
-            && count >= lanes.samples() / LANES_WORTH
+        } else {
+            tally.combined_codes = pack::combined(part.images);
+            tally.row_pulses = pack::pulses(part.images);
+            if u32::from(tally.combined_codes) >> self.machine.input_bits != 0 {
+                return tally;
+            }
+        }
+        if let Some(lanes) = &self.lanes
+            && count - done >= lanes.samples() / LANES_WORTH
         {
             let mut scratch = lanes.scratch(self.rows);
             let bias = (self.rows - self.machine.bias_rows) * lanes.samples();
@@ -316,15 +317,25 @@ impl PackedArray {
     }
 
     /// Sums and classes of a lossless machine.
-    fn multiply(&self, product: &Product, part: &mut Part<'_>) {
+    #[inline(always)]
+    fn multiply(&self, product: &Product, part: &mut Part<'_>, tally: &mut Tally) {
         let outputs = self.machine.outputs;
-        let chunks = part.images.chunks(CHUNK * product.inputs).zip(part.outputs.chunks_mut(CHUNK * outputs));
-        let verdicts = part.classes.chunks_mut(CHUNK).zip(part.margins.chunks_mut(CHUNK));
+        let chunk = product.images_in_a_chunk();
+        let chunks = part.images.chunks(chunk * product.inputs).zip(part.outputs.chunks_mut(chunk * outputs));
+        let verdicts = part.classes.chunks_mut(chunk).zip(part.margins.chunks_mut(chunk));
+        let mut aligned = aligned::Aligned::zeros(part.labels.len().min(chunk) * product.stride());
         for ((codes, sums), (classes, margins)) in chunks.zip(verdicts) {
+            for (to, codes) in aligned.chunks_exact_mut(product.stride()).zip(codes.chunks_exact(product.inputs)) {
+                to[..product.inputs].copy_from_slice(codes);
+            }
+            // A row's unused end is zero and counts nothing.
+            let codes = &aligned[..classes.len() * product.stride()];
+            tally.combined_codes |= pack::combined(codes);
+            tally.row_pulses += pack::pulses(codes);
             product.multiply(self.level, codes, sums);
             #[cfg(target_arch = "x86_64")]
-            if self.level >= Level::Avx512 {
-                // SAFETY: the level is one that the processor has.
+            if self.level >= Level::Avx512 && product.keys_fit {
+                // SAFETY: the level is one that the processor has, and the sums are narrow enough.
                 unsafe { product_x86::rank_rows(sums, outputs, classes, margins) };
                 continue;
             }

@@ -8,14 +8,14 @@ use crate::machine::Machine;
 
 /// Outputs side by side in the weights' layout.
 pub(super) const BLOCK: usize = 16;
-/// Images multiplied before their sums are ranked, so that these are still in the cache.
-pub(super) const CHUNK: usize = 256;
+/// Bytes of sums that stay in the first-level cache.
+const SUM_BYTES: usize = 32 << 10;
 
 /// The weights that an array's devices hold, laid out for the dot-product instructions.
 #[derive(Debug, Clone)]
 pub(super) struct Product {
     pub inputs: usize,
-    /// Inputs filled up to a multiple of 64 with rows of weight 0.
+    /// Inputs filled up to a multiple of 64 with rows of weight 0: as many bytes has an image.
     pub depth: usize,
     pub outputs: usize,
     /// `[output / 16][input / 4][output % 16][input % 4]`.
@@ -25,6 +25,9 @@ pub(super) struct Product {
     /// Whether two neighbouring products of a code and a weight add up in 16 bits.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
     pub pairs_fit: bool,
+    /// Whether every sum fits 22 bits, and there are at most 1024 outputs.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
+    pub keys_fit: bool,
 }
 
 impl Product {
@@ -48,17 +51,30 @@ impl Product {
             }
         }
         let pair = 2 * ((1i32 << machine.input_bits) - 1) << (machine.weight_bits - 1);
-        Ok(Some(Self { inputs, depth, outputs, weights, bias, pairs_fit: pair <= i32::from(i16::MAX) }))
+        let largest = (rows as u64) * ((1u64 << machine.input_bits) - 1) << (machine.weight_bits - 1);
+        let (pairs_fit, keys_fit) = (pair <= i32::from(i16::MAX), largest < 1 << 21 && outputs <= 1024);
+        Ok(Some(Self { inputs, depth, outputs, weights, bias, pairs_fit, keys_fit }))
     }
 
-    /// Multiply `codes`, `[image][input]`, into `sums`, `[image][output]`.
+    /// Bytes from one image's codes to the next, as [`Self::multiply`] takes them; what an image leaves free is 0.
+    pub fn stride(&self) -> usize {
+        // Tiles need whole rows of 64, dot products fours.
+        self.depth
+    }
+
+    /// Images to multiply before their sums are ranked, so that these are still in the cache.
+    pub fn images_in_a_chunk(&self) -> usize {
+        (SUM_BYTES / 4 / self.outputs).next_multiple_of(32).min(256)
+    }
+
+    /// Multiply `codes`, `[image][input]` and aligned, into `sums`, `[image][output]`.
     pub fn multiply(&self, level: Level, codes: &[u8], sums: &mut [i32]) {
         let images = sums.len() / self.outputs;
-        assert!(codes.len() >= images * self.inputs);
+        assert!(codes.len() >= images * self.depth);
         #[cfg(target_arch = "x86_64")]
         {
             let whole = if level == Level::Amx { images - images % 16 } else { 0 };
-            let (codes_left, sums_left) = (&codes[whole * self.inputs..], &mut sums[whole * self.outputs..]);
+            let (codes_left, sums_left) = (&codes[whole * self.depth..], &mut sums[whole * self.outputs..]);
             // SAFETY: the level is one that the processor has; lengths were checked above.
             unsafe {
                 if level >= Level::Avx512 {
@@ -69,7 +85,7 @@ impl Product {
                     self.multiply_plain(codes_left, sums_left);
                 }
                 if whole > 0 {
-                    super::amx::multiply(self, &codes[..whole * self.inputs], &mut sums[..whole * self.outputs]);
+                    super::amx::multiply(self, &codes[..whole * self.depth], &mut sums[..whole * self.outputs]);
                 }
             }
         }
@@ -82,11 +98,11 @@ impl Product {
 
     /// Plain loops over the layout.
     fn multiply_plain(&self, codes: &[u8], sums: &mut [i32]) {
-        for (codes, sums) in codes.chunks_exact(self.inputs).zip(sums.chunks_exact_mut(self.outputs)) {
+        for (codes, sums) in codes.chunks_exact(self.depth).zip(sums.chunks_exact_mut(self.outputs)) {
             let blocks = self.weights.chunks_exact(BLOCK * self.depth).zip(self.bias.chunks_exact(BLOCK));
             for ((weights, bias), sums) in blocks.zip(sums.chunks_mut(BLOCK)) {
                 let mut block: [i32; BLOCK] = bias.try_into().expect("a block of biases");
-                for (codes, weights) in codes.chunks(4).zip(weights.as_chunks::<{ 4 * BLOCK }>().0) {
+                for (codes, weights) in codes.as_chunks::<4>().0.iter().zip(weights.as_chunks::<{ 4 * BLOCK }>().0) {
                     for (k, code) in codes.iter().enumerate() {
                         for (output, sum) in block.iter_mut().enumerate() {
                             *sum += i32::from(*code) * i32::from(weights[output * 4 + k]);

@@ -56,21 +56,10 @@ unsafe fn for_blocks(
     work: impl Fn(*const u8, usize, usize, usize, usize, *mut i32),
 ) {
     let (images, all) = (sums.len() / product.outputs, product.outputs.div_ceil(BLOCK));
-    // Codes are read four at a time, so that an odd number of inputs is filled up first.
-    let direct = product.inputs.is_multiple_of(4);
-    let stride = if direct { product.inputs } else { product.depth };
-    let mut filled = vec![0; if direct { 0 } else { IMAGES * product.depth }];
     let mut image = 0;
     while image < images {
         let together = if images - image >= IMAGES { IMAGES } else { 1 };
-        let mut from = codes[image * product.inputs..].as_ptr();
-        if !direct {
-            for k in 0..together {
-                let codes = &codes[(image + k) * product.inputs..][..product.inputs];
-                filled[k * product.depth..][..product.inputs].copy_from_slice(codes);
-            }
-            from = filled.as_ptr();
-        }
+        let from = codes[image * product.depth..].as_ptr();
         let to = sums[image * product.outputs..].as_mut_ptr();
         let mut block = 0;
         while block < all {
@@ -79,7 +68,7 @@ unsafe fn for_blocks(
                 2 | 3 => 2,
                 _ => 4,
             };
-            work(from, stride, together, block, blocks, to);
+            work(from, product.depth, together, block, blocks, to);
             block += blocks;
         }
         image += together;
@@ -168,37 +157,74 @@ unsafe fn block_avx2<const N: usize>(product: &Product, codes: *const u8, stride
     }
 }
 
+/// The two largest keys of sixteen images, an image a lane.
+#[derive(Clone, Copy)]
+struct TopTwo {
+    best: __m512i,
+    second: __m512i,
+}
+
+impl TopTwo {
+    /// Merge lane by lane.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn merge(self, other: Self) -> Self {
+        let low = _mm512_min_epi32(self.best, other.best);
+        let second = _mm512_max_epi32(self.second, other.second);
+        Self { best: _mm512_max_epi32(self.best, other.best), second: _mm512_max_epi32(low, second) }
+    }
+}
+
 /// Class and margin of each row of sums, as [`crate::argmax::argmax`].
 ///
+/// Sum and output become one key, `sum * 1024 + (1023 - output)`, whose order is that of the sums and, among equal
+/// sums, of the lowest output. Sixteen rows' largest two keys are then merged in a tree that transposes them.
+///
 /// # Safety
-/// None beyond the processor features.
+/// None beyond the processor features; right for sums of at most 22 bits and at most 1024 outputs.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) unsafe fn rank_rows(sums: &[i32], outputs: usize, classes: &mut [u16], margins: &mut [u32]) {
     let least = _mm512_set1_epi32(i32::MIN);
-    for ((sums, class), margin) in sums.chunks_exact(outputs).zip(classes).zip(margins) {
-        let mask = |first: usize| ((1u32 << (outputs - first).min(16)) - 1) as u16;
-        // SAFETY: the mask covers what is left of the row.
-        let load = |first: usize| unsafe { _mm512_mask_loadu_epi32(least, mask(first), sums.as_ptr().add(first)) };
-        let mut largest = least;
-        for first in (0..outputs).step_by(16) {
-            largest = _mm512_max_epi32(largest, load(first));
-        }
-        let best = _mm512_reduce_max_epi32(largest);
-        let (mut place, mut second) = (None, least);
-        for first in (0..outputs).step_by(16) {
-            let row = load(first);
-            let mut others = u16::MAX;
-            if place.is_none() {
-                let equal = _mm512_cmpeq_epi32_mask(row, _mm512_set1_epi32(best)) & mask(first);
-                if equal != 0 {
-                    place = Some(first + equal.trailing_zeros() as usize);
-                    // All but the lowest set bit.
-                    others = !(equal & equal.wrapping_neg());
-                }
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let backwards = _mm512_sub_epi32(_mm512_set1_epi32(1023), lanes);
+    let sixteens = sums.chunks(16 * outputs).zip(classes.chunks_mut(16)).zip(margins.chunks_mut(16));
+    for ((sums, classes), margins) in sixteens {
+        let mut rows = [TopTwo { best: least, second: least }; 16];
+        for (row, sums) in rows.iter_mut().zip(sums.chunks_exact(outputs)) {
+            for first in (0..outputs).step_by(16) {
+                let mask = ((1u32 << (outputs - first).min(16)) - 1) as u16;
+                // SAFETY: the mask covers what is left of the row.
+                let sums = unsafe { _mm512_maskz_loadu_epi32(mask, sums.as_ptr().add(first)) };
+                let numbers = _mm512_sub_epi32(backwards, _mm512_set1_epi32(first as i32));
+                let key = _mm512_mask_add_epi32(least, mask, _mm512_slli_epi32::<10>(sums), numbers);
+                row.second = _mm512_max_epi32(row.second, _mm512_min_epi32(row.best, key));
+                row.best = _mm512_max_epi32(row.best, key);
             }
-            second = _mm512_mask_max_epi32(second, others, second, row);
         }
-        *class = place.unwrap_or(0) as u16;
-        *margin = best.wrapping_sub(_mm512_reduce_max_epi32(second)) as u32;
+        // Two rows a register, then four, eight and sixteen.
+        macro_rules! halve {
+            ($count:literal, $low:expr, $high:expr) => {
+                for k in 0..$count {
+                    let (a, b) = (rows[2 * k], rows[2 * k + 1]);
+                    let low = TopTwo { best: $low(a.best, b.best), second: $low(a.second, b.second) };
+                    let high = TopTwo { best: $high(a.best, b.best), second: $high(a.second, b.second) };
+                    rows[k] = low.merge(high);
+                }
+            };
+        }
+        halve!(8, _mm512_unpacklo_epi32, _mm512_unpackhi_epi32);
+        halve!(4, _mm512_unpacklo_epi64, _mm512_unpackhi_epi64);
+        halve!(2, _mm512_shuffle_i32x4::<0x44>, _mm512_shuffle_i32x4::<0xEE>);
+        halve!(1, _mm512_shuffle_i32x4::<0x88>, _mm512_shuffle_i32x4::<0xDD>);
+        let TopTwo { best, second } = rows[0];
+        let number = _mm512_and_si512(best, _mm512_set1_epi32(1023));
+        let class = _mm512_cvtepi32_epi16(_mm512_sub_epi32(_mm512_set1_epi32(1023), number));
+        let margin = _mm512_sub_epi32(_mm512_srai_epi32::<10>(best), _mm512_srai_epi32::<10>(second));
+        let mask = ((1u32 << classes.len()) - 1) as u16;
+        // SAFETY: the mask covers as many images as there are.
+        unsafe {
+            _mm256_mask_storeu_epi16(classes.as_mut_ptr().cast(), mask, class);
+            _mm512_mask_storeu_epi32(margins.as_mut_ptr().cast(), mask, margin);
+        }
     }
 }

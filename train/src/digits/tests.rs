@@ -1,7 +1,7 @@
 use super::*;
 use std::sync::atomic::AtomicUsize;
 
-const NEVER: AtomicBool = AtomicBool::new(false);
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn short(seed: u64, epochs: usize) -> TrainConfig {
     TrainConfig { epochs, ..TrainConfig::seeded(seed) }

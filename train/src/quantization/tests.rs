@@ -4,7 +4,7 @@ use bitline_golden::network::EpochRecord;
 use bitline_golden::scale_factor::{correct_images, scale_factor_of};
 use std::sync::atomic::Ordering;
 
-const NEVER: AtomicBool = AtomicBool::new(false);
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn trained() -> Trained {
     let config = TrainConfig { epochs: 2, ..TrainConfig::seeded(1) };
