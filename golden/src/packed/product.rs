@@ -50,8 +50,8 @@ impl Product {
                 bias[output] += i32::from(weight) * machine.bias_code as i32;
             }
         }
-        let pair = 2 * ((1i32 << machine.input_bits) - 1) << (machine.weight_bits - 1);
-        let largest = (rows as u64) * ((1u64 << machine.input_bits) - 1) << (machine.weight_bits - 1);
+        let pair = (2 * ((1i32 << machine.input_bits) - 1)) << (machine.weight_bits - 1);
+        let largest = (rows as u64 * ((1u64 << machine.input_bits) - 1)) << (machine.weight_bits - 1);
         let (pairs_fit, keys_fit) = (pair <= i32::from(i16::MAX), largest < 1 << 21 && outputs <= 1024);
         Ok(Some(Self { inputs, depth, outputs, weights, bias, pairs_fit, keys_fit }))
     }

@@ -5,9 +5,11 @@ use std::hint::black_box;
 
 /// One limit: a name, what one call computes, and the call.
 pub struct Limit {
+    /// The instruction.
     pub name: &'static str,
     /// Multiply-accumulates of 4-bit weights and 4-bit inputs that one call is worth.
     pub macs: f64,
+    /// The call.
     pub call: fn(),
 }
 

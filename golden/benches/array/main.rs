@@ -5,7 +5,6 @@
 //! packing the devices, which is done once when an array is programmed, is not. GMAC/s count a 4-bit weight times
 //! a 4-bit input as one.
 
-#[path = "limits.rs"]
 mod limits;
 
 use std::hint::black_box;
