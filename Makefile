@@ -19,7 +19,7 @@ demo: bitline ## Build, count the 297 test digits on a simulated board over a se
 	@BITLINE=$(BITLINE) scripts/demo
 
 test: ## Run every test of every crate.
-	@scripts/tools --need yosys verilator iverilog vvp
+	@scripts/tools --need yosys nextpnr-ice40 icepack verilator iverilog vvp
 	$(CARGO) test --workspace
 
 check: ## What has to pass before a change goes in: format, lints, docs, tests, export and its lint, area and clock.
@@ -35,7 +35,7 @@ export: bitline ## Write every machine's Verilog to out/verilog/.
 	@set -e; for machine in $(MACHINES); do \
 		$(BITLINE) export --machine $$machine --out out/verilog/$$machine; done
 
-pnr: export ## Place and route, print area and clock, check them against boards/budgets.toml (half an hour cold).
+pnr: ## Place and route, print area and clock, check them against boards/budgets.toml (half an hour cold).
 	@scripts/tools --need yosys nextpnr-ice40 nextpnr-ecp5
 	@scripts/pnr $(SEEDS)
 

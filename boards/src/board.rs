@@ -106,10 +106,6 @@ pub struct Board {
     pub source: String,
     /// The crystal, in hertz.
     pub clock_hz: u32,
-    /// Oscillator frequency of the PLL, a multiple of the crystal; absent where machines do without (the bitstream
-    /// checker does not carry an iCE40's PLL over).
-    #[serde(default)]
-    pub pll_vco_hz: Option<u32>,
     /// The FPGA.
     pub device: Device,
     /// The gateware's pins.
@@ -119,19 +115,9 @@ pub struct Board {
     pub tied: Vec<Tied>,
 }
 
-/// How the machine's clock comes out of the board's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClockSource {
-    /// The crystal itself.
-    Crystal,
-    /// A PLL whose oscillator runs at `crystal * feedback`, divided by `output`.
-    Pll {
-        /// Oscillator over crystal.
-        feedback: u32,
-        /// Oscillator over machine clock.
-        output: u32,
-    },
-}
+/// Largest error of the serial line's speed, in parts of a thousand: a receiver samples the tenth bit of a byte half a
+/// bit from its edge, so both ends together may be 5 % apart; the other end needs its share.
+const BAUD_ERROR_PER_MILLE: u64 = 20;
 
 const BUILT_IN: [(&str, &str); 2] =
     [("icebreaker", include_str!("../boards/icebreaker.toml")), ("ulx3s", include_str!("../boards/ulx3s.toml"))];
@@ -194,30 +180,26 @@ impl Board {
         single.into_iter().map(|(port, pin)| (port.to_string(), pin)).chain(leds).collect()
     }
 
-    /// How the machine's clock is made on this board.
+    /// The machine as it is on this board: clocked by the crystal, at the machine's own baud rate.
     ///
     /// # Errors
-    /// [`BoardError::Clock`] if it is neither the crystal nor a whole division of the PLL's oscillator by 1..=128.
-    pub fn clock_source(&self, machine: &Machine) -> Result<ClockSource, BoardError> {
-        let wanted = machine.link.clock_hz;
-        if wanted == self.clock_hz {
-            return Ok(ClockSource::Crystal);
+    /// [`BoardError::Baud`] if no whole number of the crystal's clocks is close enough to a bit.
+    pub fn adapt(&self, machine: &Machine) -> Result<Machine, BoardError> {
+        let mut adapted = machine.clone();
+        adapted.link.clock_hz = self.clock_hz;
+        let clocks = adapted.link.clocks_per_bit();
+        let (wanted, made) = (u64::from(machine.link.baud), u64::from(self.clock_hz) / u64::from(clocks.max(1)));
+        if clocks < 4 || wanted.abs_diff(made) * 1000 > wanted * BAUD_ERROR_PER_MILLE {
+            return Err(BoardError::Baud {
+                machine: machine.name.clone(),
+                baud: machine.link.baud,
+                board: self.name.clone(),
+                board_hz: self.clock_hz,
+                clocks,
+                made,
+            });
         }
-        if let Some(vco) = self.pll_vco_hz {
-            let output = vco / wanted;
-            if vco.is_multiple_of(wanted) && (1..=128).contains(&output) && vco.is_multiple_of(self.clock_hz) {
-                return Ok(ClockSource::Pll { feedback: vco / self.clock_hz, output });
-            }
-        }
-        Err(BoardError::Clock {
-            machine: machine.name.clone(),
-            machine_hz: wanted,
-            board: self.name.clone(),
-            board_hz: self.clock_hz,
-            sources: self
-                .pll_vco_hz
-                .map_or("no PLL".to_string(), |vco| format!("a PLL that divides {vco} Hz by whole numbers up to 128")),
-        })
+        Ok(adapted)
     }
 }
 
@@ -258,20 +240,20 @@ mod tests {
     }
 
     #[test]
-    fn board_clock_source_is_crystal_pll_or_refused() {
+    fn board_adapts_a_machine_to_its_crystal_or_names_the_baud_rate() {
         let mut machine = Machine::named("digits").unwrap();
         let (ice, ulx) = (Board::named("icebreaker").unwrap(), Board::named("ulx3s").unwrap());
-        machine.link.clock_hz = 12_000_000;
-        assert_eq!(ice.clock_source(&machine).unwrap(), ClockSource::Crystal);
-        assert_eq!(ulx.clock_source(&machine).unwrap(), ClockSource::Pll { feedback: 24, output: 50 });
-        machine.link.clock_hz = 25_000_000;
-        assert_eq!(ulx.clock_source(&machine).unwrap(), ClockSource::Crystal);
-        assert!(ice.clock_source(&machine).is_err());
-        machine.link.clock_hz = 13_000_000;
+        assert_eq!(ice.adapt(&machine).unwrap().link.clocks_per_bit(), 12);
+        let adapted = ulx.adapt(&machine).unwrap();
+        assert_eq!((adapted.link.clock_hz, adapted.link.clocks_per_bit()), (25_000_000, 25));
+        machine.link.baud = 1_843_200;
+        // 25 MHz / 14 is 3.1 % slow; 12 MHz / 7 is 7 % slow.
         assert_eq!(
-            ulx.clock_source(&machine).unwrap_err().to_string(),
-            "machine digits wants a clock of 13000000 Hz, board ulx3s has 25000000 Hz and a PLL that divides 600000000 \
-             Hz by whole numbers up to 128; change clock_hz of the machine"
+            ulx.adapt(&machine).unwrap_err().to_string(),
+            "machine digits wants 1843200 baud, board ulx3s has a clock of 25000000 Hz, and 14 clocks a bit make 1785714 \
+             baud; choose a baud rate within 2 % of a whole number of at least 4 clocks"
         );
+        machine.link.baud = 6_000_000;
+        assert!(ice.adapt(&machine).is_err(), "two clocks a bit are too few");
     }
 }

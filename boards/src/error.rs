@@ -36,21 +36,31 @@ pub enum BoardError {
         /// The port that wants it too.
         second: String,
     },
-    /// The machine's clock cannot be made from the board's.
+    /// The serial line's speed cannot be made from the board's clock.
     #[error(
-        "machine {machine} wants a clock of {machine_hz} Hz, board {board} has {board_hz} Hz and {sources}; change clock_hz of the machine"
+        "machine {machine} wants {baud} baud, board {board} has a clock of {board_hz} Hz, and {clocks} clocks a bit make {made} baud; choose a baud rate within 2 % of a whole number of at least 4 clocks"
     )]
-    Clock {
+    Baud {
         /// The machine.
         machine: String,
-        /// Its clock.
-        machine_hz: u32,
+        /// Its baud rate.
+        baud: u32,
         /// The board.
         board: String,
         /// Its crystal.
         board_hz: u32,
-        /// What else the board can make, in words.
-        sources: String,
+        /// The nearest number of clocks a bit.
+        clocks: u32,
+        /// What they make.
+        made: u64,
+    },
+    /// The gateware cannot be written as Verilog.
+    #[error("machine {machine} has no Verilog: {reason}")]
+    Export {
+        /// The machine.
+        machine: String,
+        /// The gateware's words.
+        reason: String,
     },
     /// A tool is neither on PATH nor in `.tools/bin`.
     #[error("{tool} is not installed: it is neither on PATH nor in .tools/bin; run `make tools`")]
@@ -121,15 +131,20 @@ mod tests {
                 "board icebreaker: site 6 is taken by uart_rx and by leds[2]; give one of them another pin",
             ),
             (
-                BoardError::Clock {
+                BoardError::Baud {
                     machine: "digits".into(),
-                    machine_hz: 13_000_000,
+                    baud: 1_843_200,
                     board: "icebreaker".into(),
                     board_hz: 12_000_000,
-                    sources: "no PLL".into(),
+                    clocks: 7,
+                    made: 1_714_285,
                 },
-                "machine digits wants a clock of 13000000 Hz, board icebreaker has 12000000 Hz and no PLL; change \
-                 clock_hz of the machine",
+                "machine digits wants 1843200 baud, board icebreaker has a clock of 12000000 Hz, and 7 clocks a bit make \
+                 1714285 baud; choose a baud rate within 2 % of a whole number of at least 4 clocks",
+            ),
+            (
+                BoardError::Export { machine: "digits".into(), reason: "rows is 0".into() },
+                "machine digits has no Verilog: rows is 0",
             ),
             (
                 BoardError::MissingTool { tool: "yosys".into() },

@@ -11,6 +11,7 @@ use crate::tools;
 use crate::usage::{Cells, Usage};
 use crate::wrapper;
 use bitline_golden::machine::Machine;
+use bitline_hdl::export::{ExportOptions, verilog};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,35 +47,52 @@ pub struct Placement {
 #[derive(Debug, Clone)]
 pub struct Flow {
     board: Board,
+    /// As its description has it; the build hash is made from this.
+    described: Machine,
+    /// As the board clocks it.
     machine: Machine,
     out: PathBuf,
 }
 
 impl Flow {
     /// A flow that keeps its stages under `out/<board>/<machine>/`.
-    pub fn new(board: Board, machine: Machine, out: &Path) -> Self {
-        let out = out.join(&board.name).join(&machine.name);
-        Self { board, machine, out }
-    }
-
-    /// Synthesise `verilog`, a file whose module `top` has the ports that [`wrapper`] names, under `board_top`.
     ///
     /// # Errors
-    /// [`BoardError`]: a missing tool, a failed one, an unreadable file, a clock that the board cannot make.
-    pub fn synthesise(&self, verilog: &Path) -> Result<Synthesis, BoardError> {
-        let source = std::fs::read(verilog).map_err(|e| BoardError::io(verilog, "read", &e))?;
-        let wrapper = wrapper::text(&self.board, &self.machine)?;
+    /// [`BoardError::Baud`].
+    pub fn new(board: Board, machine: &Machine, out: &Path) -> Result<Self, BoardError> {
+        let out = out.join(&board.name).join(&machine.name);
+        Ok(Self { machine: board.adapt(machine)?, described: machine.clone(), board, out })
+    }
+
+    /// Verilog of the machine, clocked by the board's crystal.
+    ///
+    /// # Errors
+    /// [`BoardError::Export`].
+    pub fn verilog(&self) -> Result<String, BoardError> {
+        let options = ExportOptions { clock_hz: Some(self.board.clock_hz), ..ExportOptions::default() };
+        verilog(&self.described, &options)
+            .map_err(|e| BoardError::Export { machine: self.described.name.clone(), reason: e.to_string() })
+    }
+
+    /// Synthesise Verilog whose module `top` has the ports that [`wrapper`] names, under `board_top`.
+    ///
+    /// # Errors
+    /// [`BoardError`]: a missing tool, a failed one, an unreadable file.
+    pub fn synthesise(&self, source: &str) -> Result<Synthesis, BoardError> {
+        let source = source.as_bytes();
+        let wrapper = wrapper::text(&self.board, &self.machine);
         let synth = match self.board.device.family {
-            Family::Ice40 => "synth_ice40 -device u -abc9",
+            // On iCE40 the older mapper takes fewer lookup tables; area is what is short there.
+            Family::Ice40 => "synth_ice40 -device u",
             Family::Ecp5 => "synth_ecp5 -abc9",
         };
         let script = format!(
             "read_verilog -sv top.v board_top.v; {synth} -top {} -json netlist.json; tee -q -o stat.json stat -json",
             wrapper::MODULE
         );
-        let key = hash(&[&source, wrapper.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
+        let key = hash(&[source, wrapper.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
         let (folder, took) = self.stage("synthesis", &key, |work| {
-            write(&work.join("top.v"), &source)?;
+            write(&work.join("top.v"), source)?;
             write(&work.join("board_top.v"), wrapper.as_bytes())?;
             run(work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")
         })?;
@@ -213,7 +231,7 @@ mod tests {
     }
 
     fn flow(out: &Path) -> Flow {
-        Flow::new(Board::named("icebreaker").unwrap(), Machine::named("digits").unwrap(), out)
+        Flow::new(Board::named("icebreaker").unwrap(), &Machine::named("digits").unwrap(), out).unwrap()
     }
 
     #[test]
@@ -246,11 +264,5 @@ mod tests {
         let (_, took) = flow.stage("s", &key, |_| Ok(())).unwrap();
         assert!(took.is_some());
         std::fs::remove_dir_all(out).unwrap();
-    }
-
-    #[test]
-    fn synthesise_without_the_file_names_it() {
-        let error = flow(&out("none")).synthesise(Path::new("nowhere/top.v")).unwrap_err();
-        assert!(error.to_string().starts_with("nowhere/top.v cannot be read: "), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! Boards: which pin is what, and the way from exported Verilog to a bitstream with the open tools.
 //!
 //! A [`board::Board`] is read from `boards/boards/*.toml`. [`constraints`] writes its pins for nextpnr, [`wrapper`] the
-//! small Verilog module `board_top` that adapts the gateware's `top` to the board (inverted buttons and LEDs, clock).
+//! small Verilog module `board_top` that adapts the gateware's `top` to the board (inverted buttons and LEDs, pins held at a level).
 //! [`flow`] runs Yosys, nextpnr and the packer, each stage kept under its content's hash, and [`usage`] reads area and
 //! clock from what they report. [`budget`] says how much a machine may take.
 //!

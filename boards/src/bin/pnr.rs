@@ -10,13 +10,14 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: pnr --board NAME --machine NAME --verilog FILE [--seeds FIRST..LAST | --seed N] [--out DIR] \
+const USAGE: &str = "usage: pnr --board NAME --machine NAME [--verilog FILE] [--seeds FIRST..LAST | --seed N] [--out DIR] \
                      [--pack] [--json]";
 
 struct Options {
     board: String,
     machine: String,
-    verilog: PathBuf,
+    /// Instead of the machine's own.
+    verilog: Option<PathBuf>,
     seeds: std::ops::RangeInclusive<u64>,
     out: PathBuf,
     pack: bool,
@@ -53,7 +54,7 @@ fn options() -> Result<Options, String> {
     Ok(Options {
         board: board.ok_or_else(|| needed("--board"))?,
         machine: machine.ok_or_else(|| needed("--machine"))?,
-        verilog: verilog.ok_or_else(|| needed("--verilog"))?,
+        verilog,
         seeds,
         out,
         pack,
@@ -78,10 +79,14 @@ fn place(options: &Options) -> Result<bool, String> {
     let machine = Machine::named(&options.machine).map_err(|e| e.to_string())?;
     let budgets = Budget::all().map_err(words)?;
     let budget = budgets.iter().find(|b| b.board == board.name && b.machine == machine.name);
-    let flow = Flow::new(board.clone(), machine.clone(), &options.out);
+    let flow = Flow::new(board.clone(), &machine, &options.out).map_err(words)?;
+    let verilog = match &options.verilog {
+        Some(file) => std::fs::read_to_string(file).map_err(|e| format!("{} cannot be read: {e}", file.display()))?,
+        None => flow.verilog().map_err(words)?,
+    };
 
     eprintln!("synthesising {} for {} ...", machine.name, board.title);
-    let synthesis = flow.synthesise(&options.verilog).map_err(words)?;
+    let synthesis = flow.synthesise(&verilog).map_err(words)?;
     let mut placements: Vec<Placement> = Vec::new();
     for seed in options.seeds.clone() {
         eprintln!("placing and routing, seed {seed} ...");
@@ -134,11 +139,11 @@ fn place(options: &Options) -> Result<bool, String> {
         eprintln!("{overrun}");
     }
     if !overruns.is_empty() {
+        let own = options.verilog.as_ref().map(|file| format!(" --verilog {}", file.display())).unwrap_or_default();
         eprintln!(
-            "reproduce: cargo run --release -p bitline-boards --bin pnr -- --board {} --machine {} --verilog {} --seeds {}..{}",
+            "reproduce: cargo run --release -p bitline-boards --bin pnr -- --board {} --machine {}{own} --seeds {}..{}",
             board.name,
             machine.name,
-            options.verilog.display(),
             options.seeds.start(),
             options.seeds.end()
         );
