@@ -48,6 +48,8 @@ pub(super) struct LanePlan {
     input_bits: usize,
     outputs: usize,
     quantizer: LaneQuantizer,
+    /// Code of every byte count, where counts and codes are bytes and a does not matter; 128 counts are enough?
+    table: Option<([u8; 256], bool)>,
     needs_active: bool,
     tiles: Vec<Vec<Block>>,
     samples: usize,
@@ -132,6 +134,7 @@ impl LanePlan {
             weight_bits: bits,
             input_bits: machine.input_bits,
             outputs: machine.outputs,
+            table: if bits > 1 { quantizer.table(machine) } else { None },
             needs_active: bits == 1 || !machine.conductance.reference_column,
             quantizer,
             tiles,
@@ -174,6 +177,7 @@ impl LanePlan {
                 Form::Clip if narrow && self.weight_bits > 1 => self.planes::<L, CLIP_BYTES>(tile, scratch),
                 Form::Clip if narrow => self.planes::<L, CLIP_NARROW>(tile, scratch),
                 Form::Clip => self.planes::<L, CLIP_WIDE>(tile, scratch),
+                _ if L::LOOKS_UP && self.table.is_some() => self.planes::<L, LOOKUP_BYTES>(tile, scratch),
                 Form::Affine { .. } if narrow => self.planes::<L, AFFINE_NARROW>(tile, scratch),
                 Form::Affine { .. } => self.planes::<L, AFFINE_WIDE>(tile, scratch),
             }
@@ -189,11 +193,12 @@ impl LanePlan {
         for plane in (0..self.input_bits as u32).rev() {
             // SAFETY: passed on to the caller.
             unsafe {
-                if self.needs_active {
-                    self.count_active::<L>(blocks, plane, scratch);
-                }
+                scratch.active.fill(0);
                 for (index, block) in blocks.iter().enumerate() {
                     self.fill_sets::<L>(block, plane, scratch);
+                    if self.needs_active {
+                        self.count_active::<L>(block, scratch);
+                    }
                     let (first, last) = (index == 0, index + 1 == blocks.len());
                     saturations += self.columns::<L, MODE>(block, first, last, scratch);
                 }
@@ -202,15 +207,23 @@ impl LanePlan {
         saturations
     }
 
-    /// a of every sample.
+    /// Add a block's part of a, which is the sum over the set of all rows, to every sample's.
     #[inline(always)]
-    unsafe fn count_active<L: Lanes>(&self, blocks: &[Block], plane: u32, scratch: &mut Scratch) {
-        scratch.active.fill(0);
-        for block in blocks {
-            for row in block.first_row..block.first_row + block.rows {
-                let codes = &scratch.codes[row * self.samples..][..self.samples];
-                for (active, code) in scratch.active.iter_mut().zip(codes) {
-                    *active += u16::from((code >> plane) & 1);
+    unsafe fn count_active<L: Lanes>(&self, block: &Block, scratch: &mut Scratch) {
+        let set_bytes = L::BYTES * WIDE;
+        assert!(scratch.sets.len() >= block.groups() * SETS * set_bytes);
+        // SAFETY: the length was checked above; features are the caller's promise.
+        unsafe {
+            for v in 0..WIDE {
+                let mut sum = L::splat8(0);
+                for group in 0..block.groups() {
+                    let all = (group * SETS + SETS - 1) * set_bytes + v * L::BYTES;
+                    sum = sum.add8(L::load(scratch.sets.as_ptr().add(all)));
+                }
+                let mut bytes = [0u8; 64];
+                sum.store(bytes.as_mut_ptr());
+                for (active, byte) in scratch.active[v * L::BYTES..][..L::BYTES].iter_mut().zip(bytes) {
+                    *active += u16::from(byte);
                 }
             }
         }
@@ -335,6 +348,8 @@ pub(super) unsafe fn rank<L: Lanes>(scratch: &mut Scratch) {
 const CLIP_BYTES: u8 = 0;
 /// Counts in bytes, quantized by a clip, recombined in 16 bits.
 const CLIP_NARROW: u8 = 1;
+/// Counts in bytes, quantized by a table in registers, two columns recombined at once.
+const LOOKUP_BYTES: u8 = 5;
 /// Counts in 16 bits, quantized by a clip.
 const CLIP_WIDE: u8 = 2;
 /// Counts in bytes, quantized by the affine form.
@@ -441,6 +456,8 @@ struct Finish<L: Lanes, const MODE: u8> {
     multiplier: L,
     pre_shift: u32,
     shift: u32,
+    table: [L; 4],
+    table_is_short: bool,
 }
 
 impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
@@ -449,25 +466,32 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
         let quantizer = &plan.quantizer;
         // SAFETY: as for `columns`.
         unsafe {
-            // A table's entry for each sample's a, as 16-bit lanes in interleaved order.
-            let spread = |entry: &dyn Fn(usize) -> u16| -> Counts<L> {
-                let mut lanes = [[L::splat8(0); 2]; WIDE];
-                for (v, pair) in lanes.iter_mut().enumerate() {
+            // Values of the samples as 16-bit lanes in interleaved order.
+            let interleaved = |values: &[u16; 2 * 64]| -> Counts<L> {
+                let mut lanes = [0u16; 2 * 64];
+                for lane in (0..WIDE * L::BYTES).step_by(8) {
+                    let sample = sample_of_lane(lane, L::BYTES);
+                    lanes[lane..lane + 8].copy_from_slice(&values[sample..sample + 8]);
+                }
+                let mut registers = [[L::splat8(0); 2]; WIDE];
+                for (v, pair) in registers.iter_mut().enumerate() {
                     for (half, register) in pair.iter_mut().enumerate() {
-                        let mut values = [0u16; 32];
-                        for (k, value) in values[..L::BYTES / 2].iter_mut().enumerate() {
-                            let sample = sample_of_lane((2 * v + half) * (L::BYTES / 2) + k, L::BYTES);
-                            *value = entry(usize::from(active[sample]));
-                        }
-                        *register = L::load(values.as_ptr().cast());
+                        *register = L::load(lanes.as_ptr().cast::<u8>().add((2 * v + half) * L::BYTES));
                     }
                 }
-                lanes
+                registers
+            };
+            let spread = |table: &[u16]| {
+                let mut values = [0u16; 2 * 64];
+                for (value, active) in values.iter_mut().zip(active) {
+                    *value = table[usize::from(*active)];
+                }
+                interleaved(&values)
             };
             let all = |value: u16| [[L::splat16(value); 2]; WIDE];
             let table = |table: &[u16]| match table {
                 [value] => all(*value),
-                _ => spread(&|a| table[a]),
+                _ => spread(table),
             };
             let mut unsaturated = table(&quantizer.unsaturated);
             if !wide_counts(MODE) {
@@ -484,6 +508,14 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
                 }
             };
             let bytes = MODE == CLIP_BYTES || MODE == CLIP_NARROW;
+            let (mut table, mut table_is_short) = ([L::splat8(0); 4], false);
+            if let (LOOKUP_BYTES, Some((codes, short))) = (MODE, &plan.table) {
+                // Four registers of 64 codes; only registers of 64 bytes look up.
+                for (k, register) in table.iter_mut().enumerate() {
+                    *register = L::load(codes.as_ptr().add(k * 64));
+                }
+                table_is_short = *short;
+            }
             Self {
                 sum: all(0),
                 weight_bits: plan.weight_bits,
@@ -491,10 +523,18 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
                 limit: if bytes { L::splat8(quantizer.limit.min(255) as u8) } else { L::splat16(quantizer.limit) },
                 unsaturated,
                 offset,
-                active: if plan.weight_bits == 1 { spread(&|a| a as u16) } else { all(0) },
+                active: if plan.weight_bits == 1 {
+                    let mut values = [0u16; 2 * 64];
+                    values[..active.len()].copy_from_slice(active);
+                    interleaved(&values)
+                } else {
+                    all(0)
+                },
                 multiplier,
                 pre_shift,
                 shift,
+                table,
+                table_is_short,
             }
         }
     }
@@ -533,6 +573,10 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
                     let (low, high) = zero.interleave(counts[0]);
                     [affine(low, 0), affine(high, 1)]
                 }
+                LOOKUP_BYTES => {
+                    let (low, high) = counts[0].look_up(&self.table, self.table_is_short).interleave(zero);
+                    [low, high]
+                }
                 _ => {
                     let (low, high) = counts[0].min8(self.limit).interleave(zero);
                     [low, high]
@@ -563,13 +607,17 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
         unsafe {
             let top = j == self.weight_bits;
             for v in 0..WIDE {
-                if MODE == CLIP_BYTES {
+                if MODE == CLIP_BYTES || MODE == LOOKUP_BYTES {
                     // 2 q[j-1] + q[j-2], with a minus sign in front of the highest column.
                     let weights = L::splat16(if top { 0x01_FE } else { 0x01_02 });
                     let mut codes = [L::splat8(0); 2];
                     for column in 0..2 {
                         self.saturations += u64::from(counts[column][v][0].above8(self.unsaturated[v][0]));
-                        codes[column] = counts[column][v][0].min8(self.limit);
+                        codes[column] = if MODE == LOOKUP_BYTES {
+                            counts[column][v][0].look_up(&self.table, self.table_is_short)
+                        } else {
+                            counts[column][v][0].min8(self.limit)
+                        };
                     }
                     let (low, high) = codes[0].interleave(codes[1]);
                     for (half, pairs) in [low, high].into_iter().enumerate() {

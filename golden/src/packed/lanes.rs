@@ -10,6 +10,8 @@
 pub(super) trait Lanes: Copy {
     /// Samples in a register.
     const BYTES: usize;
+    /// Whether `look_up` works.
+    const LOOKS_UP: bool = false;
 
     unsafe fn load(from: *const u8) -> Self;
     unsafe fn store(self, to: *mut u8);
@@ -22,6 +24,11 @@ pub(super) trait Lanes: Copy {
     /// Byte sums, held at 255.
     unsafe fn add8_saturating(self, other: Self) -> Self;
     unsafe fn min8(self, other: Self) -> Self;
+    /// Each byte's entry of a table of 256 bytes in four registers, or of its first 128 if no byte is larger.
+    #[inline(always)]
+    unsafe fn look_up(self, _table: &[Self; 4], _short: bool) -> Self {
+        unreachable!("asked only where LOOKS_UP")
+    }
     /// How many bytes exceed their limit.
     unsafe fn above8(self, limit: Self) -> u32;
     /// Alternate the bytes of both, within 128-bit groups: the low eight of each, and the high eight.

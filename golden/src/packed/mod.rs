@@ -41,7 +41,7 @@ pub enum Level {
     Portable,
     /// 256-bit integer vectors.
     Avx2,
-    /// 512-bit vectors of bytes, with population count and dot product.
+    /// 512-bit vectors of bytes, with byte permutation, population count and dot product.
     Avx512,
     /// The same, and tile registers for products.
     Amx,
@@ -58,6 +58,7 @@ impl Level {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512vpopcntdq")
+                && is_x86_feature_detected!("avx512vbmi")
                 && is_x86_feature_detected!("avx512vnni");
             let amx = avx512 && amx::available();
             [(true, Self::Portable), (avx2, Self::Avx2), (avx512, Self::Avx512), (amx, Self::Amx)]
@@ -238,6 +239,32 @@ impl PackedArray {
         Ok(())
     }
 
+    /// The sums of a lossless machine alone, `[image][output]`, without classes, margins and counters: the integer
+    /// product W x, on one thread. Codes of more than `input_bits` bits are multiplied as they are.
+    ///
+    /// Returns whether there was anything to do: `false` for a machine that is not lossless, whose sums are no
+    /// product, and then `sums` is as it was.
+    ///
+    /// # Errors
+    /// [`GoldenError::Shape`] for images of another size.
+    pub fn multiply(&self, images: &Array2<u8>, sums: &mut Array2<i32>) -> Result<bool, GoldenError> {
+        let Some(product) = &self.product else { return Ok(false) };
+        check_images(&self.machine, product.inputs, images, &vec![None; images.nrows()])?;
+        if sums.dim() != (images.nrows(), product.outputs) || !sums.is_standard_layout() {
+            *sums = Array2::zeros((images.nrows(), product.outputs));
+        }
+        let codes = images.as_standard_layout();
+        let codes = codes.as_slice().expect("standard layout");
+        let sums = sums.as_slice_mut().expect("standard layout");
+        let together = product.images_together();
+        let mut padded = product.padded(together.min(images.nrows()));
+        let chunks = codes.chunks(together * product.inputs).zip(sums.chunks_mut(together * product.outputs));
+        for (codes, sums) in chunks {
+            product.multiply(self.level, codes, sums, &mut padded);
+        }
+        Ok(true)
+    }
+
     /// Images that keep a thread busy for several times what starting it costs.
     fn images_worth_a_thread(&self) -> usize {
         // Some 100 microseconds at 20 multiply-accumulates a nanosecond.
@@ -265,7 +292,7 @@ impl PackedArray {
     }
 
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512bw,avx512vl,avx512vpopcntdq,avx2,popcnt,bmi1,bmi2")]
+    #[target_feature(enable = "avx512bw,avx512vl,avx512vbmi,avx512vpopcntdq,avx2,popcnt,bmi1,bmi2")]
     fn part_avx512(&self, part: Part<'_>) -> Tally {
         // SAFETY: this function has the features.
         unsafe { self.part_with::<x86::Avx512>(part) }
@@ -280,7 +307,7 @@ impl PackedArray {
         let mut done = 0;
         if let Some(product) = &self.product {
             // Whatever the codes, this computes something; a code too wide is found out at the end.
-            self.multiply(product, &mut part, &mut tally);
+            self.product_images(product, &mut part, &mut tally);
             done = count;
         } else {
             tally.combined_codes = pack::combined(part.images);
@@ -318,21 +345,15 @@ impl PackedArray {
 
     /// Sums and classes of a lossless machine.
     #[inline(always)]
-    fn multiply(&self, product: &Product, part: &mut Part<'_>, tally: &mut Tally) {
-        let outputs = self.machine.outputs;
-        let chunk = product.images_in_a_chunk();
-        let chunks = part.images.chunks(chunk * product.inputs).zip(part.outputs.chunks_mut(chunk * outputs));
-        let verdicts = part.classes.chunks_mut(chunk).zip(part.margins.chunks_mut(chunk));
-        let mut aligned = aligned::Aligned::zeros(part.labels.len().min(chunk) * product.stride());
+    fn product_images(&self, product: &Product, part: &mut Part<'_>, tally: &mut Tally) {
+        let (outputs, together) = (self.machine.outputs, product.images_together());
+        let mut padded = product.padded(together.min(part.labels.len()));
+        let chunks = part.images.chunks(together * product.inputs).zip(part.outputs.chunks_mut(together * outputs));
+        let verdicts = part.classes.chunks_mut(together).zip(part.margins.chunks_mut(together));
         for ((codes, sums), (classes, margins)) in chunks.zip(verdicts) {
-            for (to, codes) in aligned.chunks_exact_mut(product.stride()).zip(codes.chunks_exact(product.inputs)) {
-                to[..product.inputs].copy_from_slice(codes);
-            }
-            // A row's unused end is zero and counts nothing.
-            let codes = &aligned[..classes.len() * product.stride()];
+            let codes = product.multiply(self.level, codes, sums, &mut padded);
             tally.combined_codes |= pack::combined(codes);
             tally.row_pulses += pack::pulses(codes);
-            product.multiply(self.level, codes, sums);
             #[cfg(target_arch = "x86_64")]
             if self.level >= Level::Avx512 && product.keys_fit {
                 // SAFETY: the level is one that the processor has, and the sums are narrow enough.

@@ -8,8 +8,8 @@ use crate::machine::Machine;
 
 /// Outputs side by side in the weights' layout.
 pub(super) const BLOCK: usize = 16;
-/// Bytes of sums that stay in the first-level cache.
-const SUM_BYTES: usize = 32 << 10;
+/// Bytes of codes and sums that stay in the first-level cache beside the weights passing through.
+const CHUNK_BYTES: usize = 32 << 10;
 
 /// The weights that an array's devices hold, laid out for the dot-product instructions.
 #[derive(Debug, Clone)]
@@ -56,19 +56,33 @@ impl Product {
         Ok(Some(Self { inputs, depth, outputs, weights, bias, pairs_fit, keys_fit }))
     }
 
-    /// Bytes from one image's codes to the next, as [`Self::multiply`] takes them; what an image leaves free is 0.
-    pub fn stride(&self) -> usize {
-        // Tiles need whole rows of 64, dot products fours.
-        self.depth
+    /// Images to take together, so that their codes and sums stay in the first-level cache.
+    pub fn images_together(&self) -> usize {
+        (CHUNK_BYTES / (4 * self.outputs + self.depth)).next_multiple_of(32).min(256)
     }
 
-    /// Images to multiply before their sums are ranked, so that these are still in the cache.
-    pub fn images_in_a_chunk(&self) -> usize {
-        (SUM_BYTES / 4 / self.outputs).next_multiple_of(32).min(256)
+    /// Memory for the codes of `images` images, filled up with zeros.
+    pub fn padded(&self, images: usize) -> Aligned<u8> {
+        Aligned::zeros(images * self.depth)
     }
 
-    /// Multiply `codes`, `[image][input]` and aligned, into `sums`, `[image][output]`.
-    pub fn multiply(&self, level: Level, codes: &[u8], sums: &mut [i32]) {
+    /// Multiply `codes`, `[image][input]`, into `sums`, `[image][output]`, by way of `padded`; returns the padded
+    /// codes.
+    pub fn multiply<'a>(&self, level: Level, codes: &[u8], sums: &mut [i32], padded: &'a mut [u8]) -> &'a [u8] {
+        let padded = &mut padded[..sums.len() / self.outputs * self.depth];
+        if self.inputs == self.depth {
+            padded.copy_from_slice(codes);
+        } else {
+            for (to, codes) in padded.chunks_exact_mut(self.depth).zip(codes.chunks_exact(self.inputs)) {
+                to[..self.inputs].copy_from_slice(codes);
+            }
+        }
+        self.multiply_padded(level, padded, sums);
+        padded
+    }
+
+    /// Multiply padded codes, `depth` bytes an image, into `sums`, `[image][output]`.
+    fn multiply_padded(&self, level: Level, codes: &[u8], sums: &mut [i32]) {
         let images = sums.len() / self.outputs;
         assert!(codes.len() >= images * self.depth);
         #[cfg(target_arch = "x86_64")]

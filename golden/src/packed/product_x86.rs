@@ -190,16 +190,24 @@ pub(super) unsafe fn rank_rows(sums: &[i32], outputs: usize, classes: &mut [u16]
     let sixteens = sums.chunks(16 * outputs).zip(classes.chunks_mut(16)).zip(margins.chunks_mut(16));
     for ((sums, classes), margins) in sixteens {
         let mut rows = [TopTwo { best: least, second: least }; 16];
-        for (row, sums) in rows.iter_mut().zip(sums.chunks_exact(outputs)) {
+        // Four rows at a time, so that their keys stay in registers. Lanes of rows that are not there repeat the
+        // last row, and are not stored.
+        for (quarter, rows) in rows.chunks_exact_mut(4).enumerate() {
+            let row = |k: usize| (4 * quarter + k).min(classes.len() - 1) * outputs;
+            let places: [*const i32; 4] = std::array::from_fn(|k| sums[row(k)..].as_ptr());
+            let mut top = [TopTwo { best: least, second: least }; 4];
             for first in (0..outputs).step_by(16) {
                 let mask = ((1u32 << (outputs - first).min(16)) - 1) as u16;
-                // SAFETY: the mask covers what is left of the row.
-                let sums = unsafe { _mm512_maskz_loadu_epi32(mask, sums.as_ptr().add(first)) };
                 let numbers = _mm512_sub_epi32(backwards, _mm512_set1_epi32(first as i32));
-                let key = _mm512_mask_add_epi32(least, mask, _mm512_slli_epi32::<10>(sums), numbers);
-                row.second = _mm512_max_epi32(row.second, _mm512_min_epi32(row.best, key));
-                row.best = _mm512_max_epi32(row.best, key);
+                for (top, place) in top.iter_mut().zip(places) {
+                    // SAFETY: the mask covers what is left of the row.
+                    let sums = unsafe { _mm512_maskz_loadu_epi32(mask, place.add(first)) };
+                    let key = _mm512_mask_add_epi32(least, mask, _mm512_slli_epi32::<10>(sums), numbers);
+                    top.second = _mm512_max_epi32(top.second, _mm512_min_epi32(top.best, key));
+                    top.best = _mm512_max_epi32(top.best, key);
+                }
             }
+            rows.copy_from_slice(&top);
         }
         // Two rows a register, then four, eight and sixteen.
         macro_rules! halve {

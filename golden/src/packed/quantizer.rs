@@ -61,6 +61,20 @@ impl LaneQuantizer {
         Some(Self { form, limit, unsaturated, narrow })
     }
 
+    /// Code of every byte count, where counts and codes are bytes and a does not matter, and whether the first 128
+    /// are all that occur.
+    pub fn table(&self, machine: &Machine) -> Option<([u8; 256], bool)> {
+        if !self.narrow || self.unsaturated.len() > 1 {
+            return None;
+        }
+        let case = readings(machine, machine.rows, machine.rows);
+        let mut table = [0; 256];
+        for (n, entry) in table.iter_mut().enumerate() {
+            *entry = u8::try_from(case[n.min(machine.rows)].code).ok()?;
+        }
+        Some((table, machine.rows < 128))
+    }
+
     /// Entry of a table for `active` driven rows.
     #[cfg(test)]
     pub fn at(table: &[u16], active: usize) -> u16 {

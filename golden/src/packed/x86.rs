@@ -8,7 +8,7 @@ use super::lanes::Lanes;
 #[derive(Clone, Copy)]
 pub(super) struct Avx2(__m256i);
 
-/// Sixty-four samples; needs AVX-512BW.
+/// Sixty-four samples; needs AVX-512BW and VBMI.
 #[derive(Clone, Copy)]
 pub(super) struct Avx512(__m512i);
 
@@ -122,6 +122,7 @@ impl Lanes for Avx2 {
 
 impl Lanes for Avx512 {
     const BYTES: usize = 64;
+    const LOOKS_UP: bool = true;
 
     methods! {
         load(from: *const u8) -> Self = Self(_mm512_loadu_si512(from.cast()));
@@ -151,6 +152,17 @@ impl Lanes for Avx512 {
     #[inline(always)]
     unsafe fn min8(self, other: Self) -> Self {
         unsafe { Self(_mm512_min_epu8(self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn look_up(self, table: &[Self; 4], short: bool) -> Self {
+        unsafe {
+            let low = _mm512_permutex2var_epi8(table[0].0, self.0, table[1].0);
+            if short {
+                return Self(low);
+            }
+            let high = _mm512_permutex2var_epi8(table[2].0, self.0, table[3].0);
+            Self(_mm512_mask_mov_epi8(low, _mm512_movepi8_mask(self.0), high))
+        }
     }
     #[inline(always)]
     unsafe fn above8(self, limit: Self) -> u32 {
