@@ -1,5 +1,8 @@
 //! Problems made from a seed, and a small link client to run them on simulated gateware.
 
+// Every test file takes its own part of this one.
+#![allow(dead_code)]
+
 use bitline_golden::array::DeviceArray;
 use bitline_golden::counters::Counters;
 use bitline_golden::link::{Decoder, Frame, MAX_WORDS, REPLY};
@@ -7,7 +10,7 @@ use bitline_golden::machine::Machine;
 use bitline_golden::registers::*;
 use bitline_golden::run::{RunResult, run};
 use bitline_golden::virtual_machine::VirtualMachine;
-use bitline_hdl::simulation::{SimulationOptions, simulate};
+use bitline_hdl::simulation::{Contents, LinkMode, SimulationOptions, simulate};
 use ndarray::Array2;
 use std::collections::VecDeque;
 
@@ -34,17 +37,58 @@ impl Problem {
     pub fn random(machine: &Machine, images: usize, seed: u64) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) + 1);
         let (low, span) = (-(1i16 << (machine.weight_bits - 1)), 1u64 << machine.weight_bits);
-        let weights = Array2::from_shape_simple_fn((machine.outputs, machine.rows), || (low + random.below(span) as i16) as i8);
-        let images = Array2::from_shape_simple_fn((images, machine.inputs()), || random.below(1 << machine.input_bits) as u8);
+        let weights =
+            Array2::from_shape_simple_fn((machine.outputs, machine.rows), || (low + random.below(span) as i16) as i8);
+        let images =
+            Array2::from_shape_simple_fn((images, machine.inputs()), || random.below(1 << machine.input_bits) as u8);
         let labels = (0..images.nrows())
             .map(|_| (random.below(4) > 0).then(|| random.below(machine.outputs as u64) as u8))
             .collect();
-        Self { machine: machine.clone(), devices: DeviceArray::from_weights(machine, &weights).unwrap(), images, labels }
+        Self {
+            machine: machine.clone(),
+            devices: DeviceArray::from_weights(machine, &weights).unwrap(),
+            images,
+            labels,
+        }
+    }
+
+    /// As [`Problem::random`], of one weight everywhere and one code for every input.
+    pub fn uniform(machine: &Machine, images: usize, weight: i8, code: u8) -> Self {
+        let weights = Array2::from_elem((machine.outputs, machine.rows), weight);
+        let images = Array2::from_elem((images, machine.inputs()), code);
+        let labels = vec![Some(0); images.nrows()];
+        Self {
+            machine: machine.clone(),
+            devices: DeviceArray::from_weights(machine, &weights).unwrap(),
+            images,
+            labels,
+        }
     }
 
     pub fn expected(&self) -> RunResult {
         run(&self.machine, &self.devices, &self.images, &self.labels).unwrap()
     }
+
+    /// What the memories hold when all of it is built in.
+    pub fn contents(&self) -> Contents {
+        let devices = &self.devices;
+        Contents {
+            devices: (0..devices.rows()).map(|r| (0..devices.columns()).map(|c| devices.get(r, c)).collect()).collect(),
+            images: self.images.rows().into_iter().map(|image| image.to_vec()).collect(),
+            labels: self.labels.clone(),
+        }
+    }
+
+    /// The gateware with all of it built in.
+    pub fn built_in(&self, link: LinkMode) -> Asker {
+        let options = SimulationOptions { link, contents: Some(self.contents()), ..Default::default() };
+        Asker::new(simulate(&self.machine, options).unwrap())
+    }
+}
+
+/// Largest input code of a machine.
+pub fn code_max(machine: &Machine) -> u8 {
+    ((1u16 << machine.input_bits) - 1) as u8
 }
 
 /// Asks and awaits, over whole frames.
@@ -70,7 +114,7 @@ impl Asker {
         output.iter().filter_map(|byte| self.decoder.push(*byte)).map(|frame| frame.expect("a good reply")).collect()
     }
 
-    fn ask(&mut self, make: impl Fn(u8) -> Frame) -> Vec<u16> {
+    pub fn ask(&mut self, make: impl Fn(u8) -> Frame) -> Vec<u16> {
         self.sequence = self.sequence.wrapping_add(1);
         let frame = make(self.sequence);
         let replies = self.exchange(&frame.encode());
@@ -109,58 +153,105 @@ impl Asker {
 pub fn array_words(machine: &Machine, devices: &DeviceArray) -> Vec<(u16, u16)> {
     ArrayAddress::all(machine)
         .map(|a| {
-            let word = a.rows(machine).enumerate().fold(0, |w, (bit, row)| w | u16::from(devices.get(row, a.column)) << bit);
+            let word =
+                a.rows(machine).enumerate().fold(0, |w, (bit, row)| w | u16::from(devices.get(row, a.column)) << bit);
             (a.offset(machine), word)
         })
         .collect()
 }
 
-/// Load, verify, run and read back a problem over the link.
+/// Load, verify, run and read back a problem over the link, results after the images.
 pub fn run_on_gateware(problem: &Problem) -> RunResult {
-    let machine = &problem.machine;
-    let mut asker = Asker::new(simulate(machine, SimulationOptions::default()).unwrap());
+    let mut asker = Asker::new(simulate(&problem.machine, SimulationOptions::default()).unwrap());
     asker.identify();
-    let words = array_words(machine, &problem.devices);
-    for (offset, word) in &words {
-        asker.write(Region::Array, *offset, &[*word]);
-    }
-    asker.set("checksum_region", 1);
-    asker.set("control", CONTROL_CHECKSUM);
-    assert_eq!(asker.register("checksum"), checksum(words.iter().map(|(_, word)| *word)), "array checksum");
+    asker.load(problem, 0);
     let images = problem.images.nrows();
-    let mut all = vec![];
-    for (slot, image) in problem.images.rows().into_iter().enumerate() {
-        let packed = pack_image(machine, image.as_slice().unwrap());
-        for (k, words) in packed.chunks(MAX_WORDS).enumerate() {
-            asker.write(Region::Slots, slot_offset(machine, slot, k * MAX_WORDS), words);
+    asker.start(0, images, Some(images));
+    asker.result(problem, images)
+}
+
+/// Run and read back a problem that is built into the memories, results after the images.
+pub fn run_built_in(problem: &Problem) -> RunResult {
+    let mut asker = problem.built_in(LinkMode::Bytes);
+    let images = problem.images.nrows();
+    asker.start(0, images, Some(images));
+    asker.result(problem, images)
+}
+
+impl Asker {
+    /// Start a checksum and read it.
+    pub fn checksum(&mut self, region: Region) -> u64 {
+        self.set("checksum_region", region as u16);
+        self.set("control", CONTROL_CHECKSUM);
+        self.register("checksum")
+    }
+
+    /// Load devices, images from `first_slot` on and labels, and check the on-chip checksums of all three.
+    pub fn load(&mut self, problem: &Problem, first_slot: usize) {
+        let machine = &problem.machine;
+        let words = array_words(machine, &problem.devices);
+        // One frame for the words of a column in a row group.
+        for lane in words.chunks(machine.array_words()) {
+            let column: Vec<u16> = lane.iter().map(|(_, word)| *word).collect();
+            self.write(Region::Array, lane[0].0, &column);
         }
-        all.extend(packed);
-        let label = problem.labels[slot].map_or(NO_LABEL, u16::from);
-        asker.write(Region::Labels, slot as u16, &[label]);
+        let found = self.checksum(Region::Array);
+        assert_eq!(found, checksum(words.iter().map(|(_, word)| *word)), "array checksum");
+        let mut all = vec![];
+        for (image, codes) in problem.images.rows().into_iter().enumerate() {
+            let packed = pack_image(machine, codes.as_slice().unwrap());
+            for (k, words) in packed.chunks(MAX_WORDS).enumerate() {
+                self.write(Region::Slots, slot_offset(machine, first_slot + image, k * MAX_WORDS), words);
+            }
+            all.extend(packed);
+        }
+        let labels: Vec<u16> = problem.labels.iter().map(|label| label.map_or(NO_LABEL, u16::from)).collect();
+        for (k, words) in labels.chunks(MAX_WORDS).enumerate() {
+            self.write(Region::Labels, (first_slot + k * MAX_WORDS) as u16, words);
+        }
+        self.set("first_slot", first_slot as u16);
+        self.set("image_count", problem.images.nrows() as u16);
+        // Of slots with lanes that no image uses, see slot_checksum_covers_every_lane.
+        if machine.input_words() == machine.slot_words() {
+            assert_eq!(self.checksum(Region::Slots), checksum(all), "slot checksum");
+        }
+        assert_eq!(self.checksum(Region::Labels), checksum(labels), "label checksum");
     }
-    asker.set("image_count", images as u16);
-    asker.set("checksum_region", 2);
-    asker.set("control", CONTROL_CHECKSUM);
-    assert_eq!(asker.register("checksum"), checksum(all), "slot checksum");
-    asker.set("checksum_region", 3);
-    asker.set("control", CONTROL_CHECKSUM);
-    let labels = problem.labels.iter().map(|l| l.map_or(NO_LABEL, u16::from));
-    assert_eq!(asker.register("checksum"), checksum(labels), "label checksum");
-    asker.set("mode", MODE_STORE);
-    asker.set("result_slot", images as u16);
-    asker.set("control", CONTROL_START);
-    assert_eq!(asker.register("status"), 0);
-    let (mut outputs, mut classes, mut margins) = (vec![], vec![], vec![]);
-    for image in 0..images {
-        let lanes = asker.read(Region::Slots, slot_offset(machine, images + image, 0), machine.outputs + 2);
-        outputs.extend(lanes[..machine.outputs].iter().map(|y| i32::from(*y as i16)));
-        classes.push(lanes[class_lane(machine)]);
-        margins.push(u32::from(lanes[margin_lane(machine)]));
+
+    /// Run to the end, storing results from `result_slot` on, if given.
+    pub fn start(&mut self, first_slot: usize, images: usize, result_slot: Option<usize>) {
+        self.set("first_slot", first_slot as u16);
+        self.set("image_count", images as u16);
+        self.set("mode", if result_slot.is_some() { MODE_STORE } else { 0 });
+        self.set("result_slot", result_slot.unwrap_or(0) as u16);
+        self.set("control", CONTROL_START);
+        assert_eq!(self.register("status"), 0);
     }
-    RunResult {
-        outputs: Array2::from_shape_vec((images, machine.outputs), outputs).unwrap(),
-        classes,
-        margins,
-        counters: Counters::from_values(RUN_COUNTERS.map(|name| asker.register(name))),
+
+    pub fn counters(&mut self) -> Counters {
+        Counters::from_values(RUN_COUNTERS.map(|name| self.register(name)))
+    }
+
+    /// The results stored from `result_slot` on, and the counters.
+    pub fn result(&mut self, problem: &Problem, result_slot: usize) -> RunResult {
+        let (machine, images) = (&problem.machine, problem.images.nrows());
+        let (mut outputs, mut classes, mut margins) = (vec![], vec![], vec![]);
+        for image in 0..images {
+            let offset = |lane| slot_offset(machine, result_slot + image, lane);
+            let lanes: Vec<u16> = (0..machine.outputs + 2)
+                .step_by(MAX_WORDS)
+                .flat_map(|lane| self.read(Region::Slots, offset(lane), (machine.outputs + 2 - lane).min(MAX_WORDS)))
+                .collect();
+            outputs.extend(lanes[..machine.outputs].iter().map(|y| i32::from(*y as i16)));
+            classes.push(lanes[class_lane(machine)]);
+            margins.push(u32::from(lanes[margin_lane(machine)]));
+        }
+        let outputs = Array2::from_shape_vec((images, machine.outputs), outputs).unwrap();
+        RunResult { outputs, classes, margins, counters: self.counters() }
+    }
+
+    /// Step until nothing is under way.
+    pub fn settle(&mut self) {
+        assert!(self.exchange(&[]).is_empty());
     }
 }
