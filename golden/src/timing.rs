@@ -7,14 +7,25 @@ use crate::machine::Machine;
 
 /// From a step's address to its devices and planes at the memories' outputs.
 pub const MEMORY_CYCLES: u64 = 1;
-/// From devices and planes to column counts.
-pub const COLUMN_COUNTER_CYCLES: u64 = 2;
 /// From counts to the sum y (the quantizer between them takes no clock).
 pub const SHIFT_ADD_CYCLES: u64 = 3;
 /// From the last output's y to class and margin, beyond one clock for each level of the comparison tree.
 pub const ARGMAX_CYCLES: u64 = 1;
 /// From class and margin to the stored result and the counted image.
 pub const VERDICT_CYCLES: u64 = 1;
+
+/// From devices and planes to column counts: one clock counts the rows seven at a time, each further clock adds these
+/// partial counts two by two (the last three by three, if they are odd), and machines that fold their rows take one
+/// more to add the row groups.
+pub fn column_counter_cycles(machine: &Machine) -> u64 {
+    let mut partial_counts = machine.row_lanes.div_ceil(7);
+    let mut cycles = 1;
+    while partial_counts > 1 {
+        partial_counts /= 2;
+        cycles += 1;
+    }
+    cycles + u64::from(machine.row_groups() > 1)
+}
 
 /// Levels of the tree that compares the outputs of one clock: clog2(output lanes).
 pub fn argmax_levels(machine: &Machine) -> u64 {
@@ -23,7 +34,12 @@ pub fn argmax_levels(machine: &Machine) -> u64 {
 
 /// Clocks from an image's last step to the end of the clock in which its verdict is stored and counted.
 pub fn pipeline_cycles(machine: &Machine) -> u64 {
-    MEMORY_CYCLES + COLUMN_COUNTER_CYCLES + SHIFT_ADD_CYCLES + ARGMAX_CYCLES + argmax_levels(machine) + VERDICT_CYCLES
+    MEMORY_CYCLES
+        + column_counter_cycles(machine)
+        + SHIFT_ADD_CYCLES
+        + ARGMAX_CYCLES
+        + argmax_levels(machine)
+        + VERDICT_CYCLES
 }
 
 /// The counter `cycles` after one run of `images` images.
@@ -43,6 +59,6 @@ pub fn output_clock(machine: &Machine, image: u64, output: usize) -> u64 {
     image * machine.steps_per_image() as u64
         + last_step as u64
         + MEMORY_CYCLES
-        + COLUMN_COUNTER_CYCLES
+        + column_counter_cycles(machine)
         + SHIFT_ADD_CYCLES
 }

@@ -10,6 +10,7 @@ use crate::counter::Counter;
 use crate::delay::{Delay, FlagDelay};
 use crate::device_array::DeviceArray;
 use crate::feeder::Feeder;
+use crate::lane_select::LaneSelect;
 use crate::link_executor::LinkExecutor;
 use crate::link_receiver::LinkReceiver;
 use crate::link_transmitter::LinkTransmitter;
@@ -76,6 +77,7 @@ pub struct Accelerator {
     argmax: Argmax,
     pulse_counter: PulseCounter,
     saturation_counter: SaturationCounter,
+    lane_select: LaneSelect,
     read_select: ReadSelect,
     run_counter: Vec<Counter>,
     row_group_line: Delay,
@@ -88,9 +90,9 @@ pub struct Accelerator {
     subgroup_line: Delay,
     count_plane_group_line: Delay,
     sum_valid_line: FlagDelay,
-    sum_group_line: Delay,
-    group_first_line: FlagDelay,
-    group_last_line: FlagDelay,
+    sum_group: Register,
+    last_group: Number,
+    at_last_group: Signal<Local, Bit>,
     read_region_line: Delay,
     read_lane_line: Delay,
     read_word_line: Delay,
@@ -144,8 +146,9 @@ impl Accelerator {
             1,
         ];
         let slot_bits = bits_to_index(machine.slots);
+        let output_groups = machine.outputs.div_ceil(machine.output_lanes());
         let data = Memory::LATENCY_CYCLES;
-        let count = data + ColumnCounter::LATENCY_CYCLES;
+        let count = data + ColumnCounter::latency_cycles(machine);
         let sum = count + ShiftAdd::LATENCY_CYCLES;
         let width = |name: &str| find(name).width as usize;
         Ok(Self {
@@ -177,6 +180,7 @@ impl Accelerator {
             argmax: Argmax::new(machine),
             pulse_counter,
             saturation_counter,
+            lane_select: LaneSelect::new(machine),
             read_select: ReadSelect::new(machine),
             run_counter: std::iter::zip(RUN_COUNTERS, amounts)
                 .map(|(name, amount)| Counter::new(width(name), amount))
@@ -191,9 +195,9 @@ impl Accelerator {
             subgroup_line: Delay::new(sequencer.subgroup.bits(), count),
             count_plane_group_line: Delay::new(sequencer.plane_group.bits(), count),
             sum_valid_line: FlagDelay::new(sum),
-            sum_group_line: Delay::new(sequencer.output_group.bits(), sum),
-            group_first_line: FlagDelay::new(sum),
-            group_last_line: FlagDelay::new(sum),
+            sum_group: Register::new(bits_to_index(output_groups)),
+            last_group: constant(output_groups - 1),
+            at_last_group: Signal::default(),
             read_region_line: Delay::new(2, data),
             read_lane_line: Delay::new(bits_to_index(machine.column_lanes.max(machine.slot_words())), data),
             read_word_line: Delay::new(bits_to_index(machine.array_words()), data),
@@ -237,9 +241,9 @@ impl Logic for Accelerator {
         clock!(self, clock, devices, slots, labels, shift_add, argmax, pulse_counter, saturation_counter, read_select);
         clock!(self, clock, row_group_line, plane_group_line, row_first_line, pulse_group_line, pulse_enable_line);
         clock!(self, clock, count_valid_line, output_first_line, subgroup_line, count_plane_group_line);
-        clock!(self, clock, sum_valid_line, sum_group_line, group_first_line, group_last_line);
+        clock!(self, clock, sum_valid_line);
         clock!(self, clock, read_region_line, read_lane_line, read_word_line);
-        dff_setup!(self, clock, sum_slot, verdict_slot, label_slot);
+        dff_setup!(self, clock, sum_group, sum_slot, verdict_slot, label_slot);
         for i in 0..self.column.len() {
             self.column[i].clock.next = self.clock.val();
         }
@@ -365,7 +369,12 @@ impl Logic for Accelerator {
         self.read_select.region.next = self.read_region_line.q.val();
         self.read_select.lane.next = self.read_lane_line.q.val();
         self.read_select.word.next = self.read_word_line.q.val();
-        self.read_select.data.next = self.slots.data.val();
+        self.lane_select.data.next = self.slots.data.val();
+        self.lane_select.lane.next = self.read_lane_line.q.val();
+        if self.running.val() {
+            self.lane_select.lane.next = self.pulse_group_line.q.val();
+        }
+        self.read_select.slot_word.next = self.lane_select.word.val();
         self.read_select.label.next = self.labels.read_data.val();
         self.executor.read_data.next = self.read_select.read_data.val();
         if self.executor.region.val() == 0 {
@@ -403,12 +412,11 @@ impl Logic for Accelerator {
         self.saturation_counter.enable.next = self.count_valid_line.q.val();
         self.sum_valid_line.d.next =
             self.sequencer.step.val() & self.sequencer.row_last.val() & self.sequencer.output_last.val();
-        self.sum_group_line.d.next = self.sequencer.output_group.val();
-        self.group_first_line.d.next = self.sequencer.group_first.val();
-        self.group_last_line.d.next = self.sequencer.group_last.val();
+        // Output groups come in order, so the sums' group is counted rather than delayed.
+        self.at_last_group.next = self.sum_group.q.val() == self.last_group.val();
         self.argmax.valid.next = self.sum_valid_line.q.val();
-        self.argmax.first.next = self.group_first_line.q.val();
-        self.argmax.last.next = self.group_last_line.q.val();
+        self.argmax.first.next = self.sum_group.q.val() == 0;
+        self.argmax.last.next = self.at_last_group.val();
         for i in 0..self.shift_add.sums.len() {
             self.argmax.sums[i].next = self.shift_add.sums[i].val();
             self.slots.sums[i].next = self.shift_add.sums[i].val();
@@ -416,9 +424,13 @@ impl Logic for Accelerator {
         // Results: sums as they come, then the verdict; each has its own count of images.
         self.slots.sum_enable.next = self.sum_valid_line.q.val() & self.registers.store_results.val();
         self.slots.sum_slot.next = self.sum_slot.q.val();
-        self.slots.sum_group.next = self.sum_group_line.q.val();
-        if self.sum_valid_line.q.val() & self.group_last_line.q.val() {
-            self.sum_slot.d.next = self.sum_slot.q.val() + 1;
+        self.slots.sum_group.next = self.sum_group.q.val();
+        if self.sum_valid_line.q.val() {
+            self.sum_group.d.next = self.sum_group.q.val() + 1;
+            if self.at_last_group.val() {
+                self.sum_group.d.next = 0;
+                self.sum_slot.d.next = self.sum_slot.q.val() + 1;
+            }
         }
         self.slots.verdict_enable.next = self.argmax.done.val() & self.registers.store_results.val();
         self.slots.verdict_slot.next = self.verdict_slot.q.val();
@@ -431,6 +443,7 @@ impl Logic for Accelerator {
             self.label_slot.d.next = self.label_slot.q.val() + 1;
         }
         if self.run_start.val() {
+            self.sum_group.d.next = 0;
             self.sum_slot.d.next = self.registers.result_slot.val();
             self.verdict_slot.d.next = self.registers.result_slot.val();
             self.label_slot.d.next = self.registers.first_slot.val();
@@ -439,6 +452,7 @@ impl Logic for Accelerator {
         self.pulse_group_line.d.next = self.sequencer.pulse_group.val();
         self.pulse_enable_line.d.next = self.sequencer.pulse_enable.val();
         self.pulse_counter.data.next = self.slots.data.val();
+        self.pulse_counter.lane.next = self.lane_select.word.val();
         self.pulse_counter.group.next = self.pulse_group_line.q.val();
         self.pulse_counter.enable.next = self.pulse_enable_line.q.val();
         self.run_counter[0].enable.next = self.running.val();

@@ -1,7 +1,7 @@
 //! Finds the largest output and the runner-up.
 
 use crate::bus::Bus;
-use bitline_golden::machine::Machine;
+use bitline_golden::machine::{Machine, bits_to_index};
 use rust_hdl::prelude::*;
 use std::collections::VecDeque;
 
@@ -84,7 +84,7 @@ impl Argmax {
             valid: Signal::default(),
             first: Signal::default(),
             last: Signal::default(),
-            winner: Bus::new(16),
+            winner: Bus::new(bits_to_index(machine.outputs)),
             margin: Bus::new(16),
             done: Signal::default(),
             almost_done: Signal::default(),
@@ -137,7 +137,7 @@ impl Logic for Argmax {
     }
     fn hdl(&self) -> Verilog {
         let lanes = self.sums.len();
-        let index_bits = bitline_golden::machine::bits_to_index(lanes);
+        let index_bits = bits_to_index(lanes);
         let mut text = String::new();
         for lane in 0..lanes {
             let value = format!("sums${lane} ^ 16'h8000");
@@ -183,11 +183,11 @@ impl Logic for Argmax {
             (width, level) = (width.div_ceil(2), up);
         }
         text += &format!(
-            "reg [15:0] base = 16'h0;\nreg [15:0] best = 16'h0;\nreg [15:0] second = 16'h0;\n\
-             wire [15:0] candidate_index = first_{level} ? index_{level}_0 : base + index_{level}_0;\n\
-             initial winner = 16'h0;\ninitial done = 1'b0;\n\
+            "reg {range}base = 0;\nreg [15:0] best = 16'h0;\nreg [15:0] second = 16'h0;\n\
+             wire {range}candidate_index = first_{level} ? index_{level}_0 : base + index_{level}_0;\n\
+             initial winner = 0;\ninitial done = 1'b0;\n\
              always @(posedge clock) begin\n  done <= valid_{level} && last_{level};\n  if (valid_{level}) begin\n  \
-             base <= (first_{level} ? 16'd0 : base) + 16'd{lanes};\n  if (first_{level}) begin\n  \
+             base <= (first_{level} ? {bits}'d0 : base) + {bits}'d{step};\n  if (first_{level}) begin\n  \
              best <= best_{level}_0;\n  second <= second_{level}_0;\n  winner <= candidate_index;\n  end else begin\n{}  \
              end\n  end\nend\nalways @(*) margin = best - second;\n\
              always @(*) almost_done = valid_{level} && last_{level};\n",
@@ -197,7 +197,10 @@ impl Logic for Argmax {
                 "winner",
                 ["best", "second", "winner"],
                 [&format!("best_{level}_0"), &format!("second_{level}_0"), "candidate_index"],
-            )
+            ),
+            range = crate::verilog::range(self.winner.bits()),
+            bits = self.winner.bits(),
+            step = lanes % (1 << self.winner.bits()),
         );
         Verilog::Custom(text)
     }

@@ -265,7 +265,7 @@ impl Block for Number {
 
 impl Atom for Number {
     fn bits(&self) -> usize {
-        32
+        64
     }
     fn connected(&self) -> bool {
         true
@@ -277,16 +277,16 @@ impl Atom for Number {
         AtomKind::Constant
     }
     fn descriptor(&self) -> TypeDescriptor {
-        bits_descriptor(32)
+        bits_descriptor(64)
     }
     fn vcd(&self) -> VCDValue {
-        vcd_value(32, |i| self.value >> i & 1 == 1)
+        vcd_value(64, |i| self.value >> i & 1 == 1)
     }
     fn id(&self) -> usize {
         self.id
     }
     fn verilog(&self) -> VerilogLiteral {
-        (self.value as u32).into()
+        self.value.into()
     }
     fn constraints(&self) -> Vec<PinConstraint> {
         vec![]

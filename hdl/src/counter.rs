@@ -7,7 +7,8 @@ use rust_hdl::prelude::*;
 /// Adds amounts, and stays at its largest value rather than wrap (contract section 4).
 ///
 /// **Ports** `amount` is added where `enable`; `clear` sets 0 and wins. `value` out, one clock later.
-/// **Number rules** unsigned, saturates at 2^width - 1: one bit more is kept, and once it is set nothing is added.
+/// **Number rules** unsigned, saturates at 2^width - 1: one bit more is kept, and once it is set all bits are, from the
+/// next clock on.
 /// **State** 0 at power-on.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct Counter {
@@ -23,7 +24,7 @@ pub struct Counter {
     pub value: Bus<Out>,
     total: Register,
     overflow_bit: Number,
-    largest: Number,
+    all_ones: Number,
 }
 
 impl Counter {
@@ -40,7 +41,7 @@ impl Counter {
             value: Bus::new(width),
             total: Register::new(width + 1),
             overflow_bit: Number::new(width as u64),
-            largest: Number::new((1 << width) - 1),
+            all_ones: Number::new((1 << (width + 1)) - 1),
         }
     }
 }
@@ -49,15 +50,15 @@ impl Logic for Counter {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, total);
-        if self.enable.val() & !self.total.q.val().get_bit(self.overflow_bit.val()) {
+        if self.enable.val() {
             self.total.d.next = self.total.q.val() + self.amount.val();
+        }
+        if self.total.q.val().get_bit(self.overflow_bit.val()) {
+            self.total.d.next = self.all_ones.val();
         }
         if self.clear.val() {
             self.total.d.next = 0;
         }
         self.value.next = self.total.q.val();
-        if self.total.q.val().get_bit(self.overflow_bit.val()) {
-            self.value.next = self.largest.val();
-        }
     }
 }

@@ -15,6 +15,7 @@ pub mod delay;
 pub mod device_array;
 pub mod export;
 pub mod feeder;
+pub mod lane_select;
 pub mod link_executor;
 pub mod link_receiver;
 pub mod link_transmitter;

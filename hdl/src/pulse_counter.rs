@@ -9,10 +9,11 @@ use rust_hdl::prelude::*;
 ///
 /// A leaf in Verilog: its tree of adders is computed.
 ///
-/// **Function** the set bits of an image's codes are its row pulses (plus the bias rows', a constant), and an image
-/// takes [`Machine::steps_per_image`] clocks, so a few 16-bit lanes a clock are enough: group k counts lanes
-/// `k * lanes` and up.
-/// **Ports** `data`, `group`, `enable` in; `pulses` out, one clock later, 0 where not enabled.
+/// **Function** the set bits of an image's codes are its row pulses (plus the bias rows', a constant). Where an image
+/// takes as many clocks as it has lanes, one 16-bit lane a clock is enough, and the selector that reads use serves
+/// here too; else all lanes are counted in one clock.
+/// **Ports** `lane`: lane `group` of the image, or `data`: all of it; `enable` in; `pulses` out, one clock later, 0
+/// where not enabled.
 /// **Timing** latency 1, interval 1.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct PulseCounter {
@@ -20,26 +21,22 @@ pub struct PulseCounter {
     pub clock: Signal<In, Clock>,
     /// The image.
     pub data: WideBus<In, SLOT_WORDS>,
-    /// Which lanes.
+    /// One lane of it.
+    pub lane: Bus<In>,
+    /// Which lane.
     pub group: Bus<In>,
-    /// Count them.
+    /// Count it.
     pub enable: Signal<In, Bit>,
     /// Row pulses.
     pub pulses: Bus<Out>,
-    _lanes: usize,
     _groups: usize,
     _input_bits: usize,
     _bias: u64,
 }
 
-/// 16-bit lanes counted in one clock.
-fn lanes_per_clock(machine: &Machine) -> usize {
-    machine.input_words().div_ceil(machine.steps_per_image())
-}
-
-/// Clocks that an image's lanes take.
+/// Clocks that an image's lanes take: one a lane, or one for all.
 pub fn pulse_groups(machine: &Machine) -> usize {
-    machine.input_words().div_ceil(lanes_per_clock(machine))
+    if machine.input_words() <= machine.steps_per_image() { machine.input_words() } else { 1 }
 }
 
 impl PulseCounter {
@@ -48,17 +45,19 @@ impl PulseCounter {
 
     /// The pulse counter of a machine.
     pub fn new(machine: &Machine) -> Self {
-        let lanes = lanes_per_clock(machine);
+        let groups = pulse_groups(machine);
+        let input_bits = machine.inputs() * machine.input_bits;
+        let at_once = if groups == 1 { input_bits } else { 16 };
         let bias = machine.bias_rows as u64 * u64::from(machine.bias_code.count_ones());
         Self {
             clock: Signal::default(),
             data: WideBus::new(machine.slot_words() * 16),
-            group: Bus::new(bits_to_index(pulse_groups(machine))),
+            lane: Bus::new(16),
+            group: Bus::new(bits_to_index(groups)),
             enable: Signal::default(),
-            pulses: Bus::new(bits_to_hold(lanes * 16 + bias as usize)),
-            _lanes: lanes,
-            _groups: pulse_groups(machine),
-            _input_bits: machine.inputs() * machine.input_bits,
+            pulses: Bus::new(bits_to_hold(at_once + bias as usize)),
+            _groups: groups,
+            _input_bits: input_bits,
             _bias: bias,
         }
     }
@@ -67,10 +66,14 @@ impl PulseCounter {
 impl Logic for PulseCounter {
     fn update(&mut self) {
         if self.clock.pos_edge() {
-            let (data, group) = (self.data.val(), self.group.val() as usize);
-            let first = group * self._lanes * 16;
-            let bits = first..(first + self._lanes * 16).min(self._input_bits);
-            let counted: u64 = bits.map(|i| data[i / 64] >> (i % 64) & 1).sum();
+            let group = self.group.val() as usize;
+            let counted: u64 = if self._groups == 1 {
+                let data = self.data.val();
+                (0..self._input_bits).map(|i| data[i / 64] >> (i % 64) & 1).sum()
+            } else {
+                let bits = self._input_bits.saturating_sub(16 * group).min(16);
+                u64::from((self.lane.val() & ((1 << bits) - 1)).count_ones())
+            };
             let bias = if group == 0 { self._bias } else { 0 };
             self.pulses.next = if self.enable.val() { counted + bias } else { 0 };
         }
@@ -79,15 +82,17 @@ impl Logic for PulseCounter {
         self.pulses.connect();
     }
     fn hdl(&self) -> Verilog {
-        let (width, lane_bits) = (self.pulses.bits(), self._lanes * 16);
-        let padded = self._groups * lane_bits;
-        let mut text = format!("wire [{}:0] codes = data[{}:0];\n", padded - 1, self._input_bits - 1);
-        text += &format!("reg [{}:0] lanes;\nalways @(*) begin\n  lanes = {lane_bits}'h0;\n", lane_bits - 1);
-        for group in 0..self._groups {
-            text += &format!("  if (group == {group}) lanes = codes[{}:{}];\n", (group + 1) * lane_bits - 1, group * lane_bits);
-        }
-        text += "end\n";
-        let mut terms: Vec<String> = (0..lane_bits).map(|i| format!("{{{{{width}{{1'b0}}}}, lanes[{i}]}}")).collect();
+        let width = self.pulses.bits();
+        let bit = |value: String| format!("{{{{{width}{{1'b0}}}}, {value}}}");
+        let mut terms: Vec<String> = if self._groups == 1 {
+            (0..self._input_bits).map(|i| bit(format!("data[{i}]"))).collect()
+        } else {
+            let last = self._groups - 1;
+            let exist = |i: usize| 16 * last + i < self._input_bits;
+            let value = |i| if exist(i) { format!("lane[{i}]") } else { format!("lane[{i}] && group != {last}") };
+            (0..16).map(|i| bit(value(i))).collect()
+        };
+        let mut text = String::new();
         if self._bias > 0 {
             terms.push(format!("((group == 0) ? {width}'d{} : {width}'d0)", self._bias));
         }

@@ -1,6 +1,6 @@
 //! Picks one word out of what the memories read.
 
-use crate::bus::{Bus, ROW_WORDS, SLOT_WORDS, WideBus};
+use crate::bus::{Bus, ROW_WORDS, WideBus};
 use bitline_golden::machine::{Machine, bits_to_index};
 use bitline_golden::registers::Region;
 use rust_hdl::prelude::*;
@@ -10,7 +10,7 @@ use rust_hdl::prelude::*;
 /// A leaf in Verilog: its multiplexer is computed.
 ///
 /// **Ports** `region`, `lane`, `word`: the address asked for, in the clock after it was given to the memories;
-/// `devices`, `data`, `label`: what they gave. `read_data`: one clock later.
+/// `devices`, `slot_word`, `label`: what they gave. `read_data`: one clock later.
 /// **Timing** latency 1.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct ReadSelect {
@@ -24,13 +24,12 @@ pub struct ReadSelect {
     pub word: Bus<In>,
     /// Devices, one bus a column lane and plane lane.
     pub devices: Vec<WideBus<In, ROW_WORDS>>,
-    /// A slot.
-    pub data: WideBus<In, SLOT_WORDS>,
+    /// The lane of a slot.
+    pub slot_word: Bus<In>,
     /// A label.
     pub label: Bus<In>,
     /// The word.
     pub read_data: Bus<Out>,
-    _slot_lanes: usize,
     _plane_lanes: usize,
 }
 
@@ -46,10 +45,9 @@ impl ReadSelect {
             lane: Bus::new(bits_to_index(machine.column_lanes.max(machine.slot_words()))),
             word: Bus::new(bits_to_index(machine.array_words())),
             devices: (0..machine.column_lanes * machine.plane_lanes).map(|_| WideBus::new(machine.row_lanes)).collect(),
-            data: WideBus::new(machine.slot_words() * 16),
+            slot_word: Bus::new(16),
             label: Bus::new(16),
             read_data: Bus::new(16),
-            _slot_lanes: machine.slot_words(),
             _plane_lanes: machine.plane_lanes,
         }
     }
@@ -63,7 +61,7 @@ impl Logic for ReadSelect {
                 Some(Region::Array) => {
                     self.devices.get(lane * self._plane_lanes).map_or(0, |d| d.val()[word / 4] >> (word % 4 * 16) & 0xFFFF)
                 }
-                Some(Region::Slots) if lane < self._slot_lanes => self.data.val()[lane / 4] >> (lane % 4 * 16) & 0xFFFF,
+                Some(Region::Slots) => self.slot_word.val(),
                 Some(Region::Labels) => self.label.val(),
                 _ => 0,
             };
@@ -74,7 +72,7 @@ impl Logic for ReadSelect {
     }
     fn hdl(&self) -> Verilog {
         let rows = self.devices[0].bits();
-        let mut text = "reg [15:0] array_word;\nreg [15:0] slot_word;\nalways @(*) begin\n  array_word = 16'h0;\n  \
+        let mut text = "reg [15:0] array_word;\nalways @(*) begin\n  array_word = 16'h0;\n  \
                         case ({lane, word})\n"
             .to_string();
         for lane in 0..self.devices.len() / self._plane_lanes {
@@ -84,12 +82,8 @@ impl Logic for ReadSelect {
                 text += &format!("    {at}: array_word = devices${}[{high}:{low}];\n", lane * self._plane_lanes);
             }
         }
-        text += "    default: array_word = 16'h0;\n  endcase\nend\nalways @(*) begin\n  case (lane)\n";
-        for lane in 0..self._slot_lanes {
-            text += &format!("    {lane}: slot_word = data[{}:{}];\n", lane * 16 + 15, lane * 16);
-        }
         text += &format!(
-            "    default: slot_word = 16'h0;\n  endcase\nend\ninitial read_data = 16'h0;\n\
+            "    default: array_word = 16'h0;\n  endcase\nend\ninitial read_data = 16'h0;\n\
              always @(posedge clock) begin\n  case (region)\n    {}: read_data <= array_word;\n    \
              {}: read_data <= slot_word;\n    {}: read_data <= label;\n    default: read_data <= 16'h0;\n  endcase\nend\n",
             Region::Array as u8,

@@ -45,8 +45,6 @@ pub struct Sequencer {
     pub plane_group: Bus<Out>,
     /// Which columns of the outputs.
     pub subgroup: Bus<Out>,
-    /// Output group.
-    pub output_group: Bus<Out>,
     /// The row group is the first.
     pub row_first: Signal<Out, Bit>,
     /// The row group is the last: the columns' counts are whole.
@@ -55,10 +53,6 @@ pub struct Sequencer {
     pub output_first: Signal<Out, Bit>,
     /// The planes and columns are the outputs' last.
     pub output_last: Signal<Out, Bit>,
-    /// The output group is the first.
-    pub group_first: Signal<Out, Bit>,
-    /// The output group is the last.
-    pub group_last: Signal<Out, Bit>,
     /// Lanes whose row pulses are to be counted.
     pub pulse_group: Bus<Out>,
     /// They are to be counted.
@@ -115,13 +109,10 @@ impl Sequencer {
             row_group: bus(row_groups),
             plane_group: bus(plane_groups),
             subgroup: bus(subgroups),
-            output_group: bus(output_groups),
             row_first: Signal::default(),
             row_last: Signal::default(),
             output_first: Signal::default(),
             output_last: Signal::default(),
-            group_first: Signal::default(),
-            group_last: Signal::default(),
             pulse_group: bus(pulses),
             pulse_enable: Signal::default(),
             is_running: DFF::default(),
@@ -163,7 +154,6 @@ impl Logic for Sequencer {
         self.row_group.next = self.row_group_register.q.val();
         self.plane_group.next = self.plane_group_register.q.val();
         self.subgroup.next = self.subgroup_register.q.val();
-        self.output_group.next = self.output_group_register.q.val();
         self.pulse_group.next = self.pulse_group_register.q.val();
         self.pulse_enable.next = self.issuing.q.val() & self.pulses_left.q.val();
         self.row_first.next = self.row_group_register.q.val() == 0;
@@ -171,8 +161,6 @@ impl Logic for Sequencer {
         self.output_first.next = (self.plane_group_register.q.val() == 0) & (self.subgroup_register.q.val() == 0);
         self.output_last.next = (self.plane_group_register.q.val() == self.last_plane_group.val())
             & (self.subgroup_register.q.val() == self.last_subgroup.val());
-        self.group_first.next = self.output_group_register.q.val() == 0;
-        self.group_last.next = self.output_group_register.q.val() == self.last_output_group.val();
         self.at_image_end.next = (self.row_group_register.q.val() == self.last_row_group.val())
             & (self.plane_group_register.q.val() == self.last_plane_group.val())
             & (self.subgroup_register.q.val() == self.last_subgroup.val())

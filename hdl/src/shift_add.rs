@@ -8,10 +8,11 @@ use rust_hdl::prelude::*;
 ///
 /// A leaf in Verilog: the shape of its sums is computed.
 ///
-/// **Function** a step brings the codes of `columns` columns of each output lane in `plane_lanes` planes. First clock: the columns of
-/// each plane, with their powers and the top column's sign. Second: the planes. Third: shifted by
+/// **Function** a step brings the codes of `columns` columns of each output lane in `plane_lanes` planes. First clock:
+/// the planes of each column, with their powers. Second: the columns, with their powers and the top column's sign. Third: shifted by
 /// `plane_group * plane_lanes + subgroup * columns` and added to what earlier steps of the output gave.
-/// **Ports** `codes[(o * columns + c) * plane_lanes + p]` for output lane o; `valid`; `first`: the step starts an output; `subgroup`: which columns of
+/// **Ports** `codes[(o * columns + c) * plane_lanes + p]` for output lane o; `valid`; `first`: the step starts the
+/// outputs; `subgroup`: which columns of
 /// the outputs; `plane_group`. `sums[o]`: three clocks after the last step, 16-bit two's complement.
 /// **Timing** latency [`ShiftAdd::LATENCY_CYCLES`], interval one step a clock.
 /// **Number rules** signed; the machine's check keeps every sum within 16 bits.
@@ -33,10 +34,10 @@ pub struct ShiftAdd {
     /// y, one an output lane.
     pub sums: Vec<Bus<Out>>,
     _shape: Shape,
-    _columns: Vec<i64>,
-    _columns_step: Step,
     _planes: Vec<i64>,
     _planes_step: Step,
+    _columns: Vec<i64>,
+    _columns_step: Step,
     _totals: Vec<i64>,
 }
 
@@ -75,10 +76,10 @@ impl ShiftAdd {
             plane_group: Bus::new(bits_to_index(machine.plane_groups())),
             sums: (0..lanes).map(|_| Bus::new(16)).collect(),
             _shape: Shape { columns, plane_lanes: machine.plane_lanes, subgroups, plane_groups: machine.plane_groups() },
-            _columns: vec![0; lanes * machine.plane_lanes],
-            _columns_step: Step::default(),
-            _planes: vec![0; lanes],
+            _planes: vec![0; lanes * columns],
             _planes_step: Step::default(),
+            _columns: vec![0; lanes],
+            _columns_step: Step::default(),
             _totals: vec![0; lanes],
         }
     }
@@ -90,29 +91,25 @@ impl Logic for ShiftAdd {
             return;
         }
         let Shape { columns, plane_lanes, subgroups, .. } = self._shape;
-        let step = self._planes_step;
+        let step = self._columns_step;
         if step.valid {
             let shift = step.plane_group as usize * plane_lanes + step.subgroup as usize * columns;
-            for ((sum, total), planes) in self.sums.iter_mut().zip(&mut self._totals).zip(&self._planes) {
-                *total = if step.first { 0 } else { *total } + (planes << shift);
+            for ((sum, total), step_sum) in self.sums.iter_mut().zip(&mut self._totals).zip(&self._columns) {
+                *total = if step.first { 0 } else { *total } + (step_sum << shift);
                 sum.next = *total as u64;
             }
         }
-        for (lane, planes) in self._columns.chunks(plane_lanes).zip(&mut self._planes) {
-            *planes = lane.iter().enumerate().map(|(p, sum)| sum << p).sum();
+        let step = self._planes_step;
+        let top = step.subgroup as usize == subgroups - 1;
+        for (lane, sum) in self._planes.chunks(columns).zip(&mut self._columns) {
+            let signed = |(c, sum): (usize, &i64)| if top && c == columns - 1 { -(sum << c) } else { sum << c };
+            *sum = lane.iter().enumerate().map(signed).sum();
         }
-        self._planes_step = self._columns_step;
-        let top = self.subgroup.val() as usize == subgroups - 1;
-        for (at, sum) in self._columns.iter_mut().enumerate() {
-            let (lane, p) = (at / plane_lanes, at % plane_lanes);
-            *sum = (0..columns)
-                .map(|c| {
-                    let code = self.codes[(lane * columns + c) * plane_lanes + p].val() as i64;
-                    if top && c == columns - 1 { -(code << c) } else { code << c }
-                })
-                .sum();
+        self._columns_step = step;
+        for (codes, sum) in self.codes.chunks(plane_lanes).zip(&mut self._planes) {
+            *sum = codes.iter().enumerate().map(|(p, code)| (code.val() as i64) << p).sum();
         }
-        self._columns_step = Step {
+        self._planes_step = Step {
             valid: self.valid.val(),
             first: self.first.val(),
             subgroup: self.subgroup.val(),
@@ -125,66 +122,75 @@ impl Logic for ShiftAdd {
     fn hdl(&self) -> Verilog {
         let Shape { columns, plane_lanes, subgroups, .. } = self._shape;
         let code_bits = self.codes[0].bits();
-        let column_bits = code_bits + columns + 1;
-        let plane_bits = column_bits + plane_lanes;
-        let flags = [("valid", 1), ("first", 1), ("subgroup", self.subgroup.bits()), ("plane_group", self.plane_group.bits())];
+        let plane_bits = code_bits + plane_lanes;
+        let column_bits = plane_bits + columns + 1;
+        let flags =
+            [("valid", 1), ("first", 1), ("subgroup", self.subgroup.bits()), ("plane_group", self.plane_group.bits())];
         let mut text = String::new();
         for (name, width) in flags {
             let range = crate::verilog::range(width);
             text += &format!(
-                "reg {range}columns_{name} = 0;\nreg {range}planes_{name} = 0;\nalways @(posedge clock) begin\n  \
-                 columns_{name} <= {name};\n  planes_{name} <= columns_{name};\nend\n"
+                "reg {range}planes_{name} = 0;\nreg {range}columns_{name} = 0;\nalways @(posedge clock) begin\n  \
+                 planes_{name} <= {name};\n  columns_{name} <= planes_{name};\nend\n"
             );
         }
         for lane in 0..self.sums.len() {
-            for p in 0..plane_lanes {
-                let code = |c: usize| {
-                    let at = (lane * columns + c) * plane_lanes + p;
-                    let value = format!("$signed({{{}'b0, codes${at}}})", column_bits - code_bits);
-                    if c == 0 { value } else { format!("({value} <<< {c})") }
-                };
-                let below: Vec<String> = (0..columns - 1).map(code).collect();
-                let (low, high) = (below.join(" + "), code(columns - 1));
-                let (plus, minus) = (format!("{low} + {high}"), format!("{low} - {high}"));
-                let value = if subgroups == 1 {
-                    minus
-                } else {
-                    format!("(subgroup == {}) ? {minus} : {plus}", subgroups - 1)
-                };
+            for c in 0..columns {
+                let terms: Vec<String> = (0..plane_lanes)
+                    .map(|p| {
+                        let at = (lane * columns + c) * plane_lanes + p;
+                        format!("{{{}'b0, codes${at}{}}}", plane_bits - code_bits, shifted_in(p))
+                    })
+                    .collect();
                 text += &format!(
-                    "reg signed [{}:0] columns_{lane}_{p} = 0;\nalways @(posedge clock) columns_{lane}_{p} <= {value};\n",
-                    column_bits - 1
+                    "reg [{}:0] planes_{lane}_{c} = 0;\nalways @(posedge clock) planes_{lane}_{c} <= {};\n",
+                    plane_bits - 1,
+                    crate::verilog::sum_tree(&terms)
                 );
             }
-            let terms: Vec<String> = (0..plane_lanes)
-                .map(|p| {
-                    let (name, extend) = (format!("columns_{lane}_{p}"), plane_bits - column_bits);
-                    let wide = format!("$signed({{{{{extend}{{{name}[{}]}}}}, {name}}})", column_bits - 1);
-                    if p == 0 { wide } else { format!("({wide} <<< {p})") }
-                })
-                .collect();
+            let planes =
+                |c: usize| format!("{{{}'b0, planes_{lane}_{c}{}}}", column_bits - plane_bits - c, shifted_in(c));
+            let low: Vec<String> = (0..columns - 1).map(planes).collect();
+            let high = planes(columns - 1);
+            let value = if subgroups == 1 {
+                format!("{} - {high}", if low.is_empty() { "0".into() } else { low.join(" + ") })
+            } else {
+                // Minus is plus the complement and one, so that one adder serves both signs.
+                text += &format!(
+                    "wire negate_{lane} = planes_subgroup == {};\n\
+                     wire [{}:0] high_{lane} = {high} ^ {{{column_bits}{{negate_{lane}}}}};\n",
+                    subgroups - 1,
+                    column_bits - 1
+                );
+                let low = if low.is_empty() { String::new() } else { low.join(" + ") + " + " };
+                format!("{low}high_{lane} + negate_{lane}")
+            };
             text += &format!(
-                "reg signed [{}:0] planes_{lane} = 0;\nalways @(posedge clock) planes_{lane} <= {};\n",
-                plane_bits - 1,
-                crate::verilog::sum_tree(&terms)
+                "reg signed [{}:0] columns_{lane} = 0;\nalways @(posedge clock) columns_{lane} <= {value};\n",
+                column_bits - 1
             );
             let mut cases = String::new();
             for plane_group in 0..self._shape.plane_groups {
                 for subgroup in 0..subgroups {
                     let shift = plane_group * plane_lanes + subgroup * columns;
                     cases += &format!(
-                        "  if (planes_plane_group == {plane_group} && planes_subgroup == {subgroup}) \
+                        "  if (columns_plane_group == {plane_group} && columns_subgroup == {subgroup}) \
                          shifted_{lane} = wide_{lane} <<< {shift};\n"
                     );
                 }
             }
             text += &format!(
-                "wire signed [15:0] wide_{lane} = planes_{lane};\nreg signed [15:0] shifted_{lane};\nalways @(*) begin\n  \
+                "wire signed [15:0] wide_{lane} = columns_{lane};\nreg signed [15:0] shifted_{lane};\nalways @(*) begin\n  \
                  shifted_{lane} = wide_{lane};\n{cases}end\ninitial sums${lane} = 0;\n\
-                 always @(posedge clock) if (planes_valid) sums${lane} <= (planes_first ? 16'd0 : sums${lane}) + \
+                 always @(posedge clock) if (columns_valid) sums${lane} <= (columns_first ? 16'd0 : sums${lane}) + \
                  shifted_{lane};\n"
             );
         }
         Verilog::Custom(text)
     }
+}
+
+/// What follows a value in a concatenation so that it counts 2^`bits` times.
+fn shifted_in(bits: usize) -> String {
+    if bits == 0 { String::new() } else { format!(", {bits}'b0") }
 }

@@ -84,7 +84,7 @@ impl SlotMemory {
             sums: (0..machine.output_lanes()).map(|_| Bus::new(16)).collect(),
             verdict_enable: Signal::default(),
             verdict_slot: Bus::new(slot_bits),
-            verdict_class: Bus::new(16),
+            verdict_class: Bus::new(bits_to_index(machine.outputs)),
             verdict_margin: Bus::new(16),
             read_enable: Signal::default(),
             read_slot: Bus::new(slot_bits),
@@ -136,35 +136,35 @@ impl Logic for SlotMemory {
     }
     fn hdl(&self) -> Verilog {
         let (depth, group) = (self._contents.len(), self.sums.len());
-        let mut text = String::new();
+        // One multiplexer of addresses and data serves all lanes of the same writers.
+        let range = crate::verilog::range(self.write_slot.bits());
+        let mut text = format!(
+            "wire {range}sum_or_link_slot = sum_enable ? sum_slot : write_slot;\n\
+             wire {range}verdict_or_link_slot = verdict_enable ? verdict_slot : write_slot;\n"
+        );
+        for i in 0..group {
+            text += &format!("wire [15:0] sum_or_link_{i} = sum_enable ? sums${i} : write_data;\n");
+        }
         for lane in 0..self._lanes {
             let start: Vec<u64> = self._contents.iter().map(|s| s[lane / 4] >> (lane % 4 * 16) & 0xFFFF).collect();
             let name = format!("lane_{lane}");
             let link = format!("write_enable && write_lane == {lane}");
-            let other = if lane < self._outputs {
-                Some((
-                    format!("sum_enable && sum_group == {}", lane / group),
-                    "sum_slot",
-                    format!("sums${}", lane % group),
-                ))
+            let (select, slot, data) = if lane < self._outputs {
+                let sum = format!("sum_enable ? sum_group == {} : ({link})", lane / group);
+                (sum, "sum_or_link_slot", format!("sum_or_link_{}", lane % group))
             } else if lane < self._outputs + 2 {
-                let data = if lane == self._outputs { "verdict_class" } else { "verdict_margin" };
-                Some(("verdict_enable".into(), "verdict_slot", data.into()))
+                let verdict = if lane == self._outputs { "verdict_class" } else { "verdict_margin" };
+                let data = format!("verdict_enable ? {verdict} : write_data");
+                (format!("verdict_enable || ({link})"), "verdict_or_link_slot", data)
             } else {
-                None
-            };
-            text += &format!("(* no_rw_check *) reg [15:0] {name} [0:{}];\n{}", depth - 1, initial_words(&name, 16, &start));
-            text += &match other {
-                Some((select, slot, data)) => format!(
-                    "wire {name}_result = {select};\n\
-                     always @(posedge clock) if ({name}_result || ({link})) \
-                     {name}[{name}_result ? {slot} : write_slot] <= {name}_result ? {data} : write_data;\n"
-                ),
-                None => format!("always @(posedge clock) if ({link}) {name}[write_slot] <= write_data;\n"),
+                (link, "write_slot", "write_data".into())
             };
             text += &format!(
-                "reg [15:0] {name}_read;\n\
-                 always @(posedge clock) if (read_enable) {name}_read <= {name}[read_slot];\n"
+                "(* no_rw_check *) reg [15:0] {name} [0:{}];\n{}always @(posedge clock) if ({select}) {name}[{slot}] <= \
+                 {data};\nreg [15:0] {name}_read;\n\
+                 always @(posedge clock) if (read_enable) {name}_read <= {name}[read_slot];\n",
+                depth - 1,
+                initial_words(&name, 16, &start)
             );
         }
         let lanes: Vec<String> = (0..self._lanes).rev().map(|lane| format!("lane_{lane}_read")).collect();

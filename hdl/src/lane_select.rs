@@ -1,0 +1,53 @@
+//! Picks one lane out of a slot.
+
+use crate::bus::{Bus, SLOT_WORDS, WideBus};
+use bitline_golden::machine::{Machine, bits_to_index};
+use rust_hdl::prelude::*;
+
+/// The 16-bit lane of a slot that a read, or the row-pulse counter, asks for.
+///
+/// A leaf in Verilog: its multiplexer is computed.
+///
+/// **Ports** `data`, `lane` in; `word` out, 0 for a lane that does not exist. **Timing** combinational.
+#[derive(LogicBlock, Clone, Debug)]
+pub struct LaneSelect {
+    /// A slot.
+    pub data: WideBus<In, SLOT_WORDS>,
+    /// Which lane.
+    pub lane: Bus<In>,
+    /// The lane.
+    pub word: Bus<Out>,
+    _lanes: usize,
+}
+
+impl LaneSelect {
+    /// Clocks from `data` to `word`.
+    pub const LATENCY_CYCLES: u64 = 0;
+
+    /// The selector of a machine.
+    pub fn new(machine: &Machine) -> Self {
+        Self {
+            data: WideBus::new(machine.slot_words() * 16),
+            lane: Bus::new(bits_to_index(machine.column_lanes.max(machine.slot_words()))),
+            word: Bus::new(16),
+            _lanes: machine.slot_words(),
+        }
+    }
+}
+
+impl Logic for LaneSelect {
+    fn update(&mut self) {
+        let lane = self.lane.val() as usize;
+        self.word.next = if lane < self._lanes { self.data.val()[lane / 4] >> (lane % 4 * 16) & 0xFFFF } else { 0 };
+    }
+    fn connect(&mut self) {
+        self.word.connect();
+    }
+    fn hdl(&self) -> Verilog {
+        let mut text = "always @(*) begin\n  case (lane)\n".to_string();
+        for lane in 0..self._lanes {
+            text += &format!("    {lane}: word = data[{}:{}];\n", lane * 16 + 15, lane * 16);
+        }
+        Verilog::Custom(text + "    default: word = 16'h0;\n  endcase\nend\n")
+    }
+}
