@@ -305,7 +305,9 @@ fn main() {
         println!("{}", json!({ "rounds": rounds, "results": results, "onnxruntime": [before, after] }));
         return;
     }
-    println!("GMAC/s of 4-bit weights and inputs; ratios compare best rounds.");
+    println!(
+        "GMAC/s of 4-bit weights and inputs; ratios compare best rounds; of AVX2, of AVX-512: of the byte-shuffle limit."
+    );
     println!("{:<24} {:>9} {:>9}", "limit, one thread", "median", "best");
     for case in cases.iter().filter(|case| case.batch == 0) {
         println!("{:<24} {:>9.2} {:>9.2}", case.system, case.median(), case.best());
@@ -313,17 +315,7 @@ fn main() {
     println!();
     println!(
         "{:<22} {:>5} x {:<4} {:>6} {:>8} {:>9} {:>9} {:>8} {:>13} {:>13} {:>9}",
-        "system",
-        "rows",
-        "outs",
-        "batch",
-        "threads",
-        "median",
-        "best",
-        "x plain",
-        "of AVX2 sh.",
-        "of AVX-512 sh.",
-        "x onnxrt"
+        "system", "rows", "outs", "batch", "threads", "median", "best", "x plain", "of AVX2", "of AVX-512", "x onnxrt"
     );
     for case in cases.iter().filter(|case| case.batch > 0) {
         let plain = cases.iter().find(|c| c.system == "plain" && (c.rows, c.outputs) == (case.rows, case.outputs));

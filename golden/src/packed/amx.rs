@@ -158,16 +158,16 @@ unsafe fn columns<const BLOCKS: usize>(
             let two = images - image >= 2 * IMAGES;
             let codes = codes.add(image * depth);
             let sums = sums.add(image * product.outputs + block * BLOCK);
-            // A stride of 0 gives every image the same biases.
-            load!("tmm0", bias, 0usize);
-            if two {
+            if product.has_bias {
+                // A stride of 0 gives every image the same biases.
+                load!("tmm0", bias, 0usize);
                 load!("tmm1", bias, 0usize);
-            }
-            if BLOCKS == 2 {
-                load!("tmm2", bias.add(BLOCK), 0usize);
-                if two {
+                if BLOCKS == 2 {
+                    load!("tmm2", bias.add(BLOCK), 0usize);
                     load!("tmm3", bias.add(BLOCK), 0usize);
                 }
+            } else {
+                asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem));
             }
             for first in (0..depth).step_by(DEPTH) {
                 load!("tmm4", codes.add(first), depth);

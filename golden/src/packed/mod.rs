@@ -8,6 +8,7 @@
 mod aligned;
 #[cfg(target_arch = "x86_64")]
 mod amx;
+mod finish;
 mod kernel;
 mod lanes;
 mod pack;

@@ -3,8 +3,10 @@
 use super::Level;
 use super::aligned::Aligned;
 use crate::array::DeviceArray;
+use crate::column::current;
 use crate::error::GoldenError;
 use crate::machine::Machine;
+use crate::quantizer::quantize;
 
 /// Outputs side by side in the weights' layout.
 pub(super) const BLOCK: usize = 16;
@@ -22,6 +24,9 @@ pub(super) struct Product {
     pub weights: Aligned<i8>,
     /// What the bias rows add, one an output, filled up to a multiple of 16.
     pub bias: Aligned<i32>,
+    /// Whether any of these is not 0.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
+    pub has_bias: bool,
     /// Whether two neighbouring products of a code and a weight add up in 16 bits.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
     pub pairs_fit: bool,
@@ -31,9 +36,11 @@ pub(super) struct Product {
 }
 
 impl Product {
-    /// Read the weights back from the devices, stuck ones included; `None` unless the machine is lossless.
+    /// Read the weights back from the devices, stuck ones included; `None` unless the machine is lossless and, beyond
+    /// that, clamps nothing: a clamp to the very count it should be would still be a saturation.
     pub fn new(machine: &Machine, array: &DeviceArray) -> Result<Option<Self>, GoldenError> {
-        if !machine.is_lossless() {
+        let largest = current(&machine.conductance, machine.rows as u32, machine.rows as u32);
+        if !machine.is_lossless() || quantize(&machine.quantizer, largest).saturated {
             return Ok(None);
         }
         let matrix = array.to_weights(machine)?;
@@ -53,7 +60,8 @@ impl Product {
         let pair = (2 * ((1i32 << machine.input_bits) - 1)) << (machine.weight_bits - 1);
         let largest = (rows as u64 * ((1u64 << machine.input_bits) - 1)) << (machine.weight_bits - 1);
         let (pairs_fit, keys_fit) = (pair <= i32::from(i16::MAX), largest < 1 << 21 && outputs <= 1024);
-        Ok(Some(Self { inputs, depth, outputs, weights, bias, pairs_fit, keys_fit }))
+        let has_bias = bias.iter().any(|bias| *bias != 0);
+        Ok(Some(Self { inputs, depth, outputs, weights, bias, has_bias, pairs_fit, keys_fit }))
     }
 
     /// Images to take together, so that their codes and sums stay in the first-level cache.
