@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What the tests across crates share.
+
+pub mod campaign;
+pub mod differential;
+pub mod noisy_port;
