@@ -41,6 +41,18 @@ pub struct EngineOptions {
     pub vcd: Option<PathBuf>,
 }
 
+/// A problem as what memories hold at power-on.
+pub fn contents_of(problem: &Problem) -> Contents {
+    let array = &problem.array;
+    Contents {
+        devices: (0..array.rows())
+            .map(|row| (0..array.columns()).map(|column| array.get(row, column)).collect())
+            .collect(),
+        images: problem.images.rows().into_iter().map(|image| image.to_vec()).collect(),
+        labels: problem.labels.clone(),
+    }
+}
+
 /// Make a machine at power-on; with `contents`, its memories hold that problem already (S001's stand-alone mode).
 ///
 /// # Errors
@@ -64,13 +76,7 @@ pub fn start(
         }
         Engine::Rusthdl => {
             let link = if options.wire { LinkMode::Wire } else { LinkMode::Bytes };
-            let contents = contents.map(|problem| Contents {
-                devices: (0..problem.array.rows())
-                    .map(|row| (0..problem.array.columns()).map(|column| problem.array.get(row, column)).collect())
-                    .collect(),
-                images: problem.images.rows().into_iter().map(|image| image.to_vec()).collect(),
-                labels: problem.labels.clone(),
-            });
+            let contents = contents.map(contents_of);
             Ok(simulate(machine, SimulationOptions { link, vcd: options.vcd.clone(), contents })?)
         }
     }

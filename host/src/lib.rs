@@ -9,6 +9,8 @@ pub mod link;
 pub mod outcome;
 pub mod problem;
 pub mod procedure;
+pub mod register_page;
 pub mod report;
+pub mod simulated_run;
 
 pub use error::HostError;

@@ -1,6 +1,6 @@
 //! What is run: devices, images and labels, from a network and the digits, or made up from a seed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bitline_golden::array::{DeviceArray, weight_range};
 use bitline_golden::dataset::{Digits, PIXELS};
@@ -14,6 +14,8 @@ use crate::error::HostError;
 
 /// Where the shipped network lies in the repository.
 pub const SHIPPED_NETWORK: &str = "networks/digits.safetensors";
+/// The shipped network as it stood when this program was built.
+const EMBEDDED_NETWORK: &[u8] = include_bytes!("../../networks/digits.safetensors");
 /// Most images that are made up.
 const MADE_UP_IMAGES: usize = 65_535;
 
@@ -43,12 +45,21 @@ pub enum Source {
     MadeUp(u64),
 }
 
-/// Find the shipped network: in this directory or one above it, else where this program was built.
+/// Find the shipped network's file in this directory or one above it.
 pub fn find_shipped_network() -> Option<PathBuf> {
     let here = std::env::current_dir().unwrap_or_default();
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let above = here.ancestors().map(Path::to_path_buf);
-    above.chain([built]).map(|folder| folder.join(SHIPPED_NETWORK)).find(|path| path.is_file())
+    here.ancestors().map(|folder| folder.join(SHIPPED_NETWORK)).find(|path| path.is_file())
+}
+
+/// The shipped network, and where it came from: its file if there is one here, else what was built in.
+///
+/// # Errors
+/// [`HostError::Network`] for a file that is damaged.
+pub fn shipped_network() -> Result<(Network, String), HostError> {
+    match find_shipped_network() {
+        Some(path) => Ok((Network::load(&path)?, path.display().to_string())),
+        None => Ok((Network::from_bytes(SHIPPED_NETWORK, EMBEDDED_NETWORK)?, format!("{SHIPPED_NETWORK} (built in)"))),
+    }
 }
 
 impl Problem {
@@ -58,10 +69,10 @@ impl Problem {
     /// [`HostError`] for a network that cannot be read or does not fit, or too many images.
     pub fn new(machine: Machine, source: &Source, images: Option<usize>) -> Result<Self, HostError> {
         match source {
-            Source::Network(path) => Self::digits(machine, path, images),
+            Source::Network(path) => Self::digits(machine, Network::load(path)?, path.display().to_string(), images),
             Source::Shipped if machine.inputs() == PIXELS => {
-                let path = find_shipped_network().unwrap_or_else(|| SHIPPED_NETWORK.into());
-                Self::digits(machine, &path, images)
+                let (network, name) = shipped_network()?;
+                Self::digits(machine, network, name, images)
             }
             Source::Shipped => Self::made_up(machine, 1, images),
             Source::MadeUp(seed) => Self::made_up(machine, *seed, images),
@@ -77,9 +88,8 @@ impl Problem {
         self
     }
 
-    /// The digits' test rows through the first layer of a network file.
-    fn digits(machine: Machine, path: &Path, images: Option<usize>) -> Result<Self, HostError> {
-        let network = Network::load(path)?;
+    /// The digits' test rows through the only layer of a network.
+    fn digits(machine: Machine, network: Network, name: String, images: Option<usize>) -> Result<Self, HostError> {
         network.check_fits(&machine)?;
         if machine.inputs() != PIXELS {
             return Err(HostError::NoImages {
@@ -95,7 +105,7 @@ impl Problem {
         check_images(count, "the test part of the digits", available)?;
         Ok(Self {
             machine,
-            network: path.display().to_string(),
+            network: name,
             array,
             images: digits.test_images().slice(s![..count, ..]).to_owned(),
             labels: digits.test_labels()[..count].iter().map(|label| Some(*label)).collect(),
@@ -155,6 +165,14 @@ mod tests {
         assert_eq!(Problem::new(tiny(), &Source::MadeUp(1), Some(0)).unwrap().images.dim(), (0, 8));
         let error = Problem::new(tiny(), &Source::MadeUp(1), Some(65_536)).unwrap_err();
         assert_eq!(error.to_string(), "65536 images were asked for, a made-up problem has 65535; ask for 0..=65535");
+    }
+
+    #[test]
+    fn embedded_network_fits_the_digits_machines() {
+        let network = Network::from_bytes(SHIPPED_NETWORK, EMBEDDED_NETWORK).unwrap();
+        for name in ["digits", "digits-turbo"] {
+            network.check_fits(&Machine::named(name).unwrap()).unwrap();
+        }
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl ProblemArguments {
     }
 }
 
+/// The shipped problem with as many images as the slots hold, to be built into a machine's memories.
+pub fn built_in_problem(machine: &Machine) -> anyhow::Result<Problem> {
+    Ok(Problem::new(machine.clone(), &Source::Shipped, None)?.first(machine.slots))
+}
+
 /// Parse an engine's name.
 pub fn engine_parser() -> impl TypedValueParser<Value = Engine> {
     PossibleValuesParser::new(["rusthdl", "golden"])

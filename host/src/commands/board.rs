@@ -5,17 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bitline_boards::virtual_board::{Event, VirtualBoard, VirtualBoardOptions};
 use bitline_host::engine::{Engine, EngineOptions, start};
 use bitline_host::leds;
-use bitline_host::problem::{Problem, Source};
-use bitline_host::procedure::batch_size;
 use clap::Args;
 
 use super::Verdict;
-use super::arguments::{MachineArgument, engine_parser};
+use super::arguments::{MachineArgument, built_in_problem, engine_parser};
 
 /// Arguments of `bitline board`.
 #[derive(Debug, Args)]
@@ -38,6 +37,9 @@ pub struct BoardArguments {
     #[arg(long, value_name = "BYTES")]
     cut_after: Option<u64>,
 }
+
+/// How long the reset button stays pressed.
+const PRESS: Duration = Duration::from_millis(100);
 
 /// What a line on stdin asks for.
 enum Key {
@@ -69,8 +71,7 @@ fn keys() -> Receiver<Key> {
 pub fn run(arguments: &BoardArguments) -> anyhow::Result<Verdict> {
     let machine = arguments.machine.machine()?;
     let options = EngineOptions { engine: arguments.engine, wire: arguments.wire, vcd: None };
-    let contents = arguments.built_in.then(|| Problem::new(machine.clone(), &Source::Shipped, None)).transpose()?;
-    let contents = contents.map(|problem| problem.first(batch_size(&machine) * 2));
+    let contents = arguments.built_in.then(|| built_in_problem(&machine)).transpose()?;
     let simulated = start(&machine, &options, contents.as_ref())?;
     let description = simulated.description();
     let options = VirtualBoardOptions { link: arguments.link.clone(), cut_after: arguments.cut_after };
@@ -87,6 +88,7 @@ pub fn run(arguments: &BoardArguments) -> anyhow::Result<Verdict> {
 
     let keys = keys();
     let mut switch = false;
+    let mut pressed = None;
     let live = std::io::stderr().is_terminal();
     let mut tell = |event| match event {
         Event::Leds(leds) if live => eprint!("\r{} {leds:>3} ", leds::row(leds)),
@@ -103,9 +105,13 @@ pub fn run(arguments: &BoardArguments) -> anyhow::Result<Verdict> {
                 }
                 Key::Reset => {
                     board.machine_mut().set_reset_button(true);
-                    board.machine_mut().set_reset_button(false);
+                    pressed = Some(Instant::now());
                 }
             }
+        }
+        if pressed.is_some_and(|since| since.elapsed() > PRESS) {
+            board.machine_mut().set_reset_button(false);
+            pressed = None;
         }
         board.turn(&stop, &mut tell)?;
     }

@@ -2,7 +2,7 @@
 
 use bitline_boards::tools;
 use bitline_host::link::serial::known_ports;
-use bitline_host::problem::{SHIPPED_NETWORK, find_shipped_network};
+use bitline_host::problem::shipped_network;
 use clap::Args;
 use serde::Serialize;
 
@@ -38,18 +38,14 @@ fn tool(name: &str) -> Finding {
 }
 
 fn network() -> Finding {
-    let path = find_shipped_network();
-    let loaded = path.as_ref().map(bitline_golden::network::Network::load);
-    let (found, detail, remedy) = match (path, loaded) {
-        (Some(path), Some(Ok(network))) => (true, format!("{} ({})", network.name, path.display()), None),
-        (_, Some(Err(error))) => (false, "unusable".to_string(), Some(error.to_string())),
-        _ => (
-            false,
-            "missing".to_string(),
-            Some(format!("make {SHIPPED_NETWORK} with `bitline train`, or give --network")),
-        ),
-    };
-    Finding { name: "shipped network".into(), found, needed: true, detail, remedy }
+    let loaded = shipped_network();
+    Finding {
+        name: "shipped network".into(),
+        found: loaded.is_ok(),
+        needed: true,
+        remedy: loaded.as_ref().err().map(ToString::to_string),
+        detail: loaded.map_or_else(|_| "unusable".into(), |(network, from)| format!("{} ({from})", network.name)),
+    }
 }
 
 fn ports() -> Vec<Finding> {

@@ -3,8 +3,12 @@
 mod arguments;
 mod board;
 mod doctor;
+mod export;
+mod quantize;
+mod report;
 mod run;
 mod sim;
+mod train;
 
 use clap::Subcommand;
 
@@ -22,12 +26,20 @@ pub enum Verdict {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Train a float network on the digits; Ctrl-C leaves a checkpoint that the same command goes on from
+    Train(train::TrainArguments),
+    /// Quantize a trained network, its scale factor chosen in three ways
+    Quantize(quantize::QuantizeArguments),
     /// Run a machine in this program, over its own link, and compare it with the golden model
     Sim(sim::SimArguments),
     /// Run a board on a serial port, and compare it with the golden model
     Run(run::RunArguments),
     /// Put a simulated machine behind a pseudo-terminal, for `bitline run --port`
     Board(board::BoardArguments),
+    /// Write a machine's gateware as Verilog
+    Export(export::ExportArguments),
+    /// Run the digits and write one HTML file with curves, scale factors, LEDs, crossbar, confusion and counters
+    Report(report::ReportArguments),
     /// See whether everything is there that bitline uses
     Doctor(doctor::DoctorArguments),
 }
@@ -38,9 +50,13 @@ pub enum Command {
 /// Whatever kept it from being done; the message says what to do.
 pub fn run(command: Command) -> anyhow::Result<Verdict> {
     match command {
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Quantize(arguments) => quantize::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Board(arguments) => board::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
     }
 }

@@ -1,17 +1,9 @@
 //! `bitline sim`: a machine in this program.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
-use anyhow::Context;
-use bitline_hdl::simulation::build_hash;
-use bitline_host::HostError;
-use bitline_host::comparison::expect;
-use bitline_host::engine::{Engine, EngineOptions, start};
-use bitline_host::link::{Client, ClientOptions, InProcessPort};
-use bitline_host::outcome::{Circumstances, Outcome};
-use bitline_host::problem::Problem;
-use bitline_host::procedure;
+use bitline_host::engine::{Engine, EngineOptions};
+use bitline_host::simulated_run;
 use clap::Args;
 
 use super::Verdict;
@@ -47,48 +39,14 @@ fn row_and_column(text: &str) -> Result<(usize, usize), String> {
     }
 }
 
-fn check_device(problem: &Problem, row: usize, column: usize) -> Result<(), HostError> {
-    let (rows, columns) = (problem.array.rows(), problem.array.columns());
-    if row < rows && column < columns {
-        return Ok(());
-    }
-    Err(HostError::NoDevice { row, column, machine: problem.machine.name.clone(), rows, columns })
-}
-
 /// Run it.
 pub fn run(arguments: &SimArguments) -> anyhow::Result<Verdict> {
     let problem = arguments.problem.problem()?;
-    if let Some((row, column)) = arguments.fault_flip {
-        check_device(&problem, row, column)?;
-    }
     let options = EngineOptions { engine: arguments.engine, wire: arguments.wire, vcd: arguments.vcd.clone() };
-    let machine = start(&problem.machine, &options, None)?;
-    let engine = format!("{}: {}", arguments.engine, machine.description());
-    eprintln!("{engine}");
-    let port = InProcessPort::new(machine, problem.machine.link.clock_hz);
-    let mut client = Client::new(port, ClientOptions::default());
-
-    let started = Instant::now();
     let bar = ImageBar::new(problem.images.nrows());
-    let measured =
-        procedure::run(&mut client, &problem, build_hash(&problem.machine), &mut |step| bar.show(step), &mut |port| {
-            if let Some((row, column)) = arguments.fault_flip {
-                check_device(&problem, row, column)?;
-                port.machine_mut().flip_device(row, column);
-            }
-            Ok(())
-        });
+    let result = simulated_run::run(&problem, &options, arguments.fault_flip, &mut |step| bar.show(step));
     bar.finish();
-    let measured = measured?;
-    let machine = client.port().machine();
-    let how = Circumstances {
-        engine,
-        seconds: started.elapsed().as_secs_f64(),
-        clocks: Some(machine.clock()),
-        leds: Some(machine.leds()),
-    };
-    let expected = expect(&problem).context("the golden model cannot run the problem")?;
-    let outcome = Outcome::new(&problem, &expected, &measured, how);
+    let outcome = result?.outcome;
     if let Some((row, column)) = arguments.fault_flip {
         eprintln!("fault: the device at row {row}, column {column} was inverted after loading");
     }

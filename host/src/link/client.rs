@@ -65,7 +65,7 @@ pub struct Client<P> {
     decoder: Decoder,
     statistics: LinkStatistics,
     received: usize,
-    frames: u64,
+    answers: u64,
 }
 
 impl<P: Port> Client<P> {
@@ -73,7 +73,7 @@ impl<P: Port> Client<P> {
     pub fn new(port: P, options: ClientOptions) -> Self {
         let sequence = options.first_sequence.max(1);
         let statistics = LinkStatistics::default();
-        Self { port, options, sequence, decoder: Decoder::default(), statistics, received: 0, frames: 0 }
+        Self { port, options, sequence, decoder: Decoder::default(), statistics, received: 0, answers: 0 }
     }
 
     /// The port.
@@ -110,7 +110,7 @@ impl<P: Port> Client<P> {
             }
         }
         let (port, attempts, waited) = (self.port.name().to_string(), self.options.attempts, self.options.timeout);
-        Err(match (self.received, self.frames) {
+        Err(match (self.received, self.answers) {
             (0, _) => HostError::Silent { port, attempts, waited },
             (bytes, 0) => HostError::Garbage { port, bytes, attempts },
             _ if damaged == attempts => HostError::Noisy { port, request: what(), attempts },
@@ -145,12 +145,9 @@ impl<P: Port> Client<P> {
                         Err(Failure::Damaged)
                     }
                     Some(Ok(frame)) => {
-                        self.frames += 1;
-                        match self.judge(request, words, &frame) {
-                            Some(Ok(got)) => got,
-                            Some(Err(refusal)) => return Err(self.refused(what(), refusal)),
-                            None => continue,
-                        }
+                        let Some(answer) = self.judge(request, words, &frame) else { continue };
+                        self.answers += 1;
+                        answer.map_err(|refusal| self.refused(what(), refusal))?
                     }
                 };
                 if !matches!(reply, Some(Ok(_))) {

@@ -1,0 +1,74 @@
+//! Pages of the book that are made from the program say what the program says.
+//!
+//! `BITLINE_WRITE_BOOK=1 cargo test -p bitline-host --test book` writes them.
+
+use std::path::Path;
+use std::process::Command;
+
+fn check(name: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/book").join(name);
+    if std::env::var_os("BITLINE_WRITE_BOOK").is_some() {
+        std::fs::write(&file, text).unwrap();
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        written == text,
+        "docs/book/{name} is out of date; write it with: BITLINE_WRITE_BOOK=1 cargo test -p bitline-host --test book"
+    );
+}
+
+#[test]
+fn registers_page_is_the_register_map() {
+    check("registers.md", &bitline_host::register_page::page());
+}
+
+const COMMAND_LINE: &str = "\
+# The command line
+
+What each verb says about itself with `--help`; made by `BITLINE_WRITE_BOOK=1 cargo test -p bitline-host --test book`.
+
+What `bitline` prints on stdout is the result, what it prints on stderr is the talk. It exits with
+
+| status | meaning |
+| --- | --- |
+| 0 | done, and where something was compared, equal |
+| 1 | the machine and the golden model differ; the first difference is named with image, output and clock |
+| 2 | it could not do what was asked; the message says what to do, and the command is repeated |
+
+`sim`, `run`, `board` and `report` need no network file: the shipped `networks/digits.safetensors` is built in, and the \
+file is taken where one lies in this directory or above it.
+
+## The JSON object of `sim` and `run`
+
+`--json` prints one line with one object.
+
+| field | meaning |
+| --- | --- |
+| `machine`, `network`, `engine` | what ran what on what, in words |
+| `images`, `runs` | images, and the runs they took: half the slots hold images, half results |
+| `equal` | whether every output, class, margin and counter is golden's |
+| `correct`, `leds` | images whose class was their label's, and what the nine LEDs show, LED 0 in bit 0 |
+| `outputs_compared` | sums y that were read back and compared |
+| `counters` | for each run counter `{hardware, golden}`, see [registers.md](registers.md) |
+| `link` | the board's `frames_ok`, `frames_bad`, `frames_resent`, and under `host` the client's own count |
+| `first_difference` | null, or `{what, image, output, expected, got, run, clock}`; `clock` counts from 1 within run `run` |
+| `seconds`, `clocks`, `clocks_per_second` | wall time, and for a simulation the machine's clocks; null for a port |
+
+";
+
+#[test]
+fn command_line_page_is_the_help() {
+    let mut text = COMMAND_LINE.to_string();
+    let help = |verb: Option<&str>| {
+        let output = Command::new(env!("CARGO_BIN_EXE_bitline")).args(verb).arg("--help").output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        format!("```text\n{}\n```\n", lines.join("\n"))
+    };
+    text += &format!("## bitline\n\n{}", help(None));
+    for verb in ["train", "quantize", "sim", "run", "board", "export", "report", "doctor"] {
+        text += &format!("\n## bitline {verb}\n\n{}", help(Some(verb)));
+    }
+    check("command-line.md", &text);
+}
