@@ -80,6 +80,24 @@ pub enum BoardError {
         /// The end of its output.
         tail: String,
     },
+    /// The design needs more than the part has.
+    #[error(
+        "machine {machine} does not fit board {board}: it takes {used} {resource}, the part has {available}; {log}"
+    )]
+    DoesNotFit {
+        /// The machine.
+        machine: String,
+        /// The board.
+        board: String,
+        /// nextpnr's name of what runs out.
+        resource: String,
+        /// How much is needed.
+        used: u64,
+        /// How much there is.
+        available: u64,
+        /// nextpnr's log.
+        log: PathBuf,
+    },
     /// A file cannot be read or written.
     #[error("{file} cannot be {action}: {reason}; check the path and its permissions")]
     Io {
@@ -158,6 +176,17 @@ mod tests {
                     tail: "ERROR: no top".into(),
                 },
                 "yosys failed with exit status: 1; its last words, the rest is in out/yosys.log:\nERROR: no top",
+            ),
+            (
+                BoardError::DoesNotFit {
+                    machine: "digits".into(),
+                    board: "icebreaker".into(),
+                    resource: "ICESTORM_LC".into(),
+                    used: 5993,
+                    available: 5280,
+                    log: "out/nextpnr.log".into(),
+                },
+                "machine digits does not fit board icebreaker: it takes 5993 ICESTORM_LC, the part has 5280; out/nextpnr.log",
             ),
             (
                 BoardError::Io { file: "x.v".into(), action: "read", reason: "no such file".into() },

@@ -130,7 +130,7 @@ impl Flow {
             let netlist = work.join("netlist.json");
             std::fs::copy(synthesis.folder.join("netlist.json"), &netlist)
                 .map_err(|e| BoardError::io(&netlist, "written", &e))?;
-            run(work, tool, &options, "nextpnr.log")?;
+            run(work, tool, &options, "nextpnr.log").map_err(|e| self.named_if_too_large(e))?;
             std::fs::remove_file(&netlist).map_err(|e| BoardError::io(&netlist, "removed", &e))
         })?;
         let usage = Usage::from_report(&folder.join("report.json"), device.family, self.machine.link.clock_hz)?;
@@ -153,6 +153,23 @@ impl Flow {
             run(work, tool, &[from, to], "pack.log")
         })?;
         Ok(folder.join(to))
+    }
+
+    /// nextpnr's own words for a design that is too large name a region, not what ran out.
+    fn named_if_too_large(&self, error: BoardError) -> BoardError {
+        let BoardError::ToolFailed { log, .. } = &error else { return error };
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        match text.lines().filter_map(utilization).find(|(_, used, available)| used > available) {
+            None => error,
+            Some((resource, used, available)) => BoardError::DoesNotFit {
+                machine: self.machine.name.clone(),
+                board: self.board.name.clone(),
+                resource,
+                used,
+                available,
+                log: log.clone(),
+            },
+        }
     }
 
     /// Run a stage in a fresh folder unless its folder is there.
@@ -183,6 +200,14 @@ impl Flow {
         }
         Ok((folder, Some(start.elapsed())))
     }
+}
+
+/// A line of nextpnr's table of what is used: `Info:  ICESTORM_LC:  5993/ 5280   113%`.
+fn utilization(line: &str) -> Option<(String, u64, u64)> {
+    let (resource, rest) = line.strip_prefix("Info:")?.split_once(':')?;
+    let (used, rest) = rest.split_once('/')?;
+    let available = rest.split_whitespace().next()?;
+    Some((resource.trim().to_string(), used.trim().parse().ok()?, available.parse().ok()?))
 }
 
 fn hash(parts: &[&[u8]]) -> String {
@@ -264,5 +289,15 @@ mod tests {
         let (_, took) = flow.stage("s", &key, |_| Ok(())).unwrap();
         assert!(took.is_some());
         std::fs::remove_dir_all(out).unwrap();
+    }
+
+    #[test]
+    fn utilization_reads_nextpnrs_table_and_nothing_else() {
+        let line = "Info: \t         ICESTORM_LC:  5993/ 5280   113%";
+        assert_eq!(utilization(line), Some(("ICESTORM_LC".into(), 5993, 5280)));
+        for other in ["Info: Device utilisation:", "Info: constrained 'clock' to bel 'X12/Y31/io1'", "ERROR: 3: 4/5 6%"]
+        {
+            assert_eq!(utilization(other), None, "{other}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Place and route one machine on one board and print area and clock.
 //!
-//! Exit status: 0 within the budget, 1 beyond it, 2 could not run.
+//! Exit status: 0 within the budget, 1 beyond it or too large for the part, 2 could not run.
 
-use bitline_boards::Board;
 use bitline_boards::budget::Budget;
 use bitline_boards::flow::{Flow, Placement};
+use bitline_boards::{Board, BoardError};
 use bitline_golden::machine::Machine;
 use serde_json::json;
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
 }
 
 fn place(options: &Options) -> Result<bool, String> {
-    let words = |e: bitline_boards::BoardError| e.to_string();
+    let words = |e: BoardError| e.to_string();
     let board = Board::named(&options.board).map_err(words)?;
     let machine = Machine::named(&options.machine).map_err(|e| e.to_string())?;
     let budgets = Budget::all().map_err(words)?;
@@ -90,7 +90,14 @@ fn place(options: &Options) -> Result<bool, String> {
     let mut placements: Vec<Placement> = Vec::new();
     for seed in options.seeds.clone() {
         eprintln!("placing and routing, seed {seed} ...");
-        placements.push(flow.place(&synthesis, seed).map_err(words)?);
+        match flow.place(&synthesis, seed) {
+            Ok(placement) => placements.push(placement),
+            Err(error @ BoardError::DoesNotFit { .. }) => {
+                eprintln!("{error}");
+                return Ok(false);
+            }
+            Err(error) => return Err(words(error)),
+        }
     }
     // The slowest of the seeds speaks for the machine: another seed must not break it.
     placements.sort_by_key(|p| p.usage.clock_hz);
