@@ -285,15 +285,14 @@ impl Machine {
         self.row_lanes.div_ceil(16)
     }
 
-    /// Whether the quantizer gives back every count 0..=rows unchanged (contract section 3).
+    /// Whether the quantizer gives back every count 0..=rows unchanged and clamps none (contract section 3).
     pub fn is_lossless(&self) -> bool {
         self.conductance.reference_column
+            && self.rows as u64 <= u64::from(self.code_max())
             && (0..=self.rows as u64).all(|n| {
                 let current = u64::from(self.conductance.ratio() - 1) * n;
                 let half = (1u64 << self.quantizer.shift) >> 1;
-                ((current * u64::from(self.quantizer.multiplier) + half) >> self.quantizer.shift)
-                    .min(u64::from(self.code_max()))
-                    == n
+                (current * u64::from(self.quantizer.multiplier) + half) >> self.quantizer.shift == n
             })
     }
 }
