@@ -61,7 +61,10 @@ pub fn page() -> String {
         let _ = writeln!(text, "| {} | {what} | {words} |", region as u8);
     }
     let _ = writeln!(text, "\n## Registers (region 0)\n");
-    let _ = writeln!(text, "IDENTIFY answers the words 0..{IDENTIFY_WORDS}. Counters stop at their largest value, all ones.\n");
+    let _ = writeln!(
+        text,
+        "IDENTIFY answers the words 0..{IDENTIFY_WORDS}. Counters stop at their largest value, all ones.\n"
+    );
     text.push_str("| offset | name | words | bits | access | meaning |\n| --- | --- | --- | --- | --- | --- |\n");
     for r in REGISTERS {
         let _ = writeln!(

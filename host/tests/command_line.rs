@@ -72,7 +72,10 @@ fn sim_with_a_flipped_device_differs_and_names_the_place_and_the_command() {
 #[test]
 fn wrong_arguments_exit_with_2_and_say_why() {
     for (arguments, message) in [
-        (&["sim", "--engine", "golden", "--images", "298"][..], "298 images were asked for, the test part of the digits has 297"),
+        (
+            &["sim", "--engine", "golden", "--images", "298"][..],
+            "298 images were asked for, the test part of the digits has 297",
+        ),
         (&["sim", "--images", "-1"], "--images"),
         (&["sim", "--machine", "big"], "possible values: tiny, digits, digits-turbo"),
         (&["sim", "--engine", "verilog"], "possible values: rusthdl, golden"),

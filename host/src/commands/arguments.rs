@@ -34,7 +34,7 @@ pub struct ProblemArguments {
     #[command(flatten)]
     pub machine: MachineArgument,
     /// Images to run, the first ones of the test part; all if left out
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
     pub images: Option<usize>,
     /// Network to load, instead of the shipped networks/digits.safetensors
     #[arg(long, value_name = "FILE", conflicts_with = "seed")]

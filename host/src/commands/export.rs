@@ -33,9 +33,11 @@ pub fn run(arguments: &ExportArguments) -> anyhow::Result<Verdict> {
     let contents = contents.as_ref().map(contents_of).unwrap_or_default();
     let text = verilog(&machine, &ExportOptions { contents, clock_hz: arguments.clock_hz })?;
     let folder = &arguments.out;
-    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made; choose another --out", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{} cannot be made; choose another --out", folder.display()))?;
     let file = folder.join("top.v");
-    std::fs::write(&file, text).with_context(|| format!("{} cannot be written; choose another --out", file.display()))?;
+    std::fs::write(&file, text)
+        .with_context(|| format!("{} cannot be written; choose another --out", file.display()))?;
     println!("{}", file.display());
     Ok(Verdict::Equal)
 }

@@ -51,8 +51,7 @@ pub fn run(arguments: &QuantizeArguments) -> anyhow::Result<Verdict> {
         show_epoch(&bar, label, record);
     };
     let command = crate::command_line();
-    let (network, report) =
-        quantize(&trained, &Digits::embedded(), &config, choice, &command, &mut progress, &cancel)?;
+    let (network, report) = quantize(&trained, &Digits::embedded(), &config, choice, &command, &mut progress, &cancel)?;
     bar.finish_and_clear();
     network.save(out)?;
     if let Some(file) = sweep {

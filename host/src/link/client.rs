@@ -127,13 +127,13 @@ impl<P: Port> Client<P> {
         let timeout = self.options.timeout;
         // A port that never stops talking is given up on as a silent one is.
         let deadline = self.port.now() + 4 * timeout;
-        let mut reply = None;
+        let (mut reply, mut wait) = (None, timeout);
         let mut bytes = Vec::new();
-        while reply.is_none() {
+        loop {
             bytes.clear();
-            self.port.receive(timeout, &mut bytes)?;
+            self.port.receive(wait, &mut bytes)?;
             if bytes.is_empty() || self.port.now() > deadline {
-                return Ok(Err(Failure::Silence));
+                return Ok(reply.unwrap_or(Err(Failure::Silence)));
             }
             self.received += bytes.len();
             // All of them are looked at: what follows the reply must not be taken for the next one's.
@@ -154,8 +154,13 @@ impl<P: Port> Client<P> {
                     reply = Some(got);
                 }
             }
+            match reply {
+                None => {}
+                Some(Ok(words)) => return Ok(Ok(words)),
+                // It may be what noise before the request left behind that is refused, and the reply still come.
+                Some(Err(_)) => wait = timeout / 16,
+            }
         }
-        Ok(reply.unwrap_or(Err(Failure::Silence)))
     }
 
     /// What a good frame says about the request: its reply, that it arrived damaged, that it is refused, or nothing.
