@@ -323,7 +323,7 @@ impl Logic for Accelerator {
             self.registers.counters[i].next = self.run_counter[i].value.val();
         }
         // Memories: the link writes; the link, the checksum or the run reads.
-        self.checksum.start.next = self.registers.checksum_start.val() & !self.running.val();
+        self.checksum.start.next = self.registers.checksum_start.val() & !self.running.val() & !self.run_start.val();
         self.checksum.abort.next = self.reset.val();
         self.checksum.region.next = self.registers.checksum_region.val();
         self.checksum.first_slot.next = self.registers.first_slot.val();

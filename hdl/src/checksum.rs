@@ -8,7 +8,7 @@ use rust_hdl::prelude::*;
 
 /// Walks through a memory, one word a clock, and keeps the sum of the words and the sum of the sums.
 ///
-/// **Function** the words in the order of their offsets: all of the array's, or the input lanes of `count` slots from
+/// **Function** the words in the order of their offsets: all of the array's, or every lane of `count` slots from
 /// `first_slot`, or their labels. `sum` = sum of the words, `sums` = sum of the running sums, both modulo 2^32
 /// ([`bitline_golden::registers::checksum`]).
 /// **Ports** `start` with `region`, `first_slot`, `count`; `read_*` out, the word to read; `data` in, the word asked
@@ -105,7 +105,7 @@ impl Checksum {
             last_array_lane: Number::new(machine.column_lanes as u64 - 1),
             last_ragged_lane: Number::new(ragged as u64 - 1),
             first_ragged_step: Number::new(((groups - 1) * machine.row_groups()) as u64),
-            last_slot_lane: Number::new(machine.input_words() as u64 - 1),
+            last_slot_lane: Number::new(machine.slot_words() as u64 - 1),
         }
     }
 }

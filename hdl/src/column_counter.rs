@@ -97,8 +97,15 @@ impl Logic for ColumnCounter {
                     let end = if pair == pairs - 1 { partials.len() } else { 2 * pair + 2 };
                     let group = &partials[2 * pair..end];
                     let (name, rows) = (format!("sum_{level}_{pair}"), group.iter().map(|(_, rows)| rows).sum());
-                    let terms: Vec<&str> = group.iter().map(|(name, _)| name.as_str()).collect();
-                    text += &register(&name, bits_to_hold(rows), &terms.join(" + "));
+                    text += &match group {
+                        [(left, CHUNK_ROWS), (right, few)] if level == 0 && *few > 1 => {
+                            chunk_sum(&name, left, right, bits_to_hold(*few), bits_to_hold(rows))
+                        }
+                        _ => {
+                            let terms: Vec<&str> = group.iter().map(|(name, _)| name.as_str()).collect();
+                            register(&name, bits_to_hold(rows), &terms.join(" + "))
+                        }
+                    };
                     (name, rows)
                 })
                 .collect();
@@ -152,4 +159,23 @@ fn chunk_count(name: &str, start: usize, rows: usize) -> String {
     let two = format!("{c0} ^ {c1} ^ {c2} ^ {c3}");
     let four = format!("({c0} & {c1}) | ({c2} & {c3}) | (({c0} | {c1}) & ({c2} | {c3}))");
     text + &register(name, 3, &format!("{{{four}, {two}, {s2} ^ {a} ^ {}}}", d(6)))
+}
+
+/// The registered sum of two chunk counts, `left` of three bits and `right` of two or three.
+///
+/// Five tables: shorter than a carry chain with its two ends.
+fn chunk_sum(name: &str, left: &str, right: &str, right_bits: usize, bits: usize) -> String {
+    let top = if right_bits == 3 { format!("{right}[2]") } else { "1'b0".into() };
+    let carry = format!("{name}_carry");
+    let low = format!("({left}[0] & {right}[0])");
+    let sum = [
+        format!("({left}[2] & {top}) | ({carry} & ({left}[2] | {top}))"),
+        format!("{left}[2] ^ {top} ^ {carry}"),
+        format!("{left}[1] ^ {right}[1] ^ {low}"),
+        format!("{left}[0] ^ {right}[0]"),
+    ];
+    format!(
+        "(* keep *) wire {carry};\nassign {carry} = ({left}[1] & {right}[1]) | ({low} & ({left}[1] | {right}[1]));\n{}",
+        register(name, bits, &format!("{{{}}}", sum.join(", ")))
+    )
 }

@@ -15,7 +15,7 @@ use rust_hdl::prelude::*;
 /// **Ports** `read_address`: a clock later `devices[c * plane_lanes + p]` has lane c's rows, once for every plane lane; with a single address (the whole array
 /// at once) `devices` shows the stored bits with no clock between. `write_enable` stores the low bits of
 /// `write_data` as word `write_word` (16 rows) of lane `write_lane` at `write_address`.
-/// **State** the devices, at power-on what is given, else 0 (HRS).
+/// **State** the devices, at power-on what is given, else 0 (HRS). Rows that the last row group lacks stay 0.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct DeviceArray {
     /// Clock.
@@ -39,6 +39,8 @@ pub struct DeviceArray {
     _rows: usize,
     _shown: bool,
     _plane_lanes: usize,
+    _row_groups: usize,
+    _rows_of_last_group: usize,
 }
 
 impl DeviceArray {
@@ -66,6 +68,8 @@ impl DeviceArray {
             read_address: Bus::new(bits_to_index(depth)),
             devices: (0..lanes * machine.plane_lanes).map(|_| WideBus::new(rows)).collect(),
             _plane_lanes: machine.plane_lanes,
+            _row_groups: machine.row_groups(),
+            _rows_of_last_group: machine.rows - (machine.row_groups() - 1) * machine.row_lanes,
             _contents: stored.clone(),
             _stored: stored,
             _rows: rows,
@@ -77,6 +81,11 @@ impl DeviceArray {
     pub fn flip(&mut self, address: usize, lane: usize, row: usize) {
         self._stored[address][lane][row / 64] ^= 1 << (row % 64);
         self._shown = false;
+    }
+
+    /// Bits of word `word` that are rows of the last row group.
+    fn mask_of_last_group(&self, word: usize) -> u64 {
+        (1 << self._rows_of_last_group.saturating_sub(16 * word).min(16)) - 1
     }
 
     /// Words of 16 rows, and the width of each.
@@ -96,6 +105,8 @@ impl Logic for DeviceArray {
                 }
             }
             if self.write_enable.val() {
+                let last_group = address_is_of_last_group(self.write_address.val(), self._row_groups);
+                let last_mask = self.mask_of_last_group(self.write_word.val() as usize);
                 let (word, lane) = (self.write_word.val() as usize, self.write_lane.val() as usize);
                 if let Some(stored) =
                     self._stored.get_mut(self.write_address.val() as usize).and_then(|a| a.get_mut(lane))
@@ -103,8 +114,9 @@ impl Logic for DeviceArray {
                 {
                     let width = (self._rows - 16 * word).min(16);
                     let mask = (1u64 << width) - 1;
+                    let exist = if last_group { mask & last_mask } else { mask };
                     let (at, shift) = (word / 4, word % 4 * 16);
-                    stored[at] = stored[at] & !(mask << shift) | (self.write_data.val() & mask) << shift;
+                    stored[at] = stored[at] & !(mask << shift) | (self.write_data.val() & exist) << shift;
                 }
                 self._shown = false;
             }
@@ -122,16 +134,27 @@ impl Logic for DeviceArray {
     fn hdl(&self) -> Verilog {
         let depth = self._stored.len();
         let mut text = String::new();
+        // Rows that the last row group does not have stay in HRS, whatever is written.
+        let ragged = self._row_groups > 1 && self._rows_of_last_group < self._rows;
+        if ragged {
+            let (groups, last) = (self._row_groups, self._row_groups - 1);
+            text += &format!("wire of_last_group = (write_address % {groups}) == {last};\n");
+        }
         for lane in 0..self._stored[0].len() {
             for (k, width) in self.words() {
                 let name = format!("lane_{lane}_{k}");
+                let data = if ragged {
+                    format!("(of_last_group ? write_data & {} : write_data)", literal(16, self.mask_of_last_group(k)))
+                } else {
+                    "write_data".into()
+                };
                 let select = format!("write_enable && write_lane == {lane} && write_word == {k}");
                 let start: Vec<u64> = (0..depth)
                     .map(|a| self._contents[a][lane][k / 4] >> (k % 4 * 16) & ((1u64 << width) - 1))
                     .collect();
                 if depth == 1 {
                     text += &format!(
-                        "reg {}{name} = {};\nalways @(posedge clock) if ({select}) {name} <= write_data;\n",
+                        "reg {}{name} = {};\nalways @(posedge clock) if ({select}) {name} <= {data};\n",
                         range(width),
                         literal(width, start[0])
                     );
@@ -140,7 +163,7 @@ impl Logic for DeviceArray {
                     let style = if width * depth < 256 { "(* ram_style = \"logic\" *) " } else { "" };
                     text += &format!(
                         "(* no_rw_check *) {style}reg {r}{name} [0:{}];\n{}reg {r}{name}_read;\n\
-                         always @(posedge clock) begin\n  if ({select}) {name}[write_address] <= write_data;\n  \
+                         always @(posedge clock) begin\n  if ({select}) {name}[write_address] <= {data};\n  \
                          {name}_read <= {name}[read_address];\nend\n",
                         depth - 1,
                         initial_words(&name, width, &start),
@@ -158,4 +181,9 @@ impl Logic for DeviceArray {
         }
         Verilog::Custom(text)
     }
+}
+
+/// Addresses run through the row groups of one column group after another.
+fn address_is_of_last_group(address: u64, row_groups: usize) -> bool {
+    address as usize % row_groups == row_groups - 1
 }

@@ -58,7 +58,6 @@ fn every_register_and_memory_word_reads_as_the_model_says() {
 }
 
 #[test]
-#[ignore = "hdl/src/checksum.rs reads the lanes of an image; golden, host and ladder mean every lane of a slot"]
 fn slot_checksum_covers_every_lane() {
     for name in ["digits", "digits-turbo", "tiny"] {
         let machine = Machine { slots: 6, ..Machine::named(name).unwrap() };
@@ -68,7 +67,6 @@ fn slot_checksum_covers_every_lane() {
 }
 
 #[test]
-#[ignore = "hdl/src/device_array.rs stores, and reads back, devices of rows that a ragged row group does not have"]
 fn devices_of_rows_that_do_not_exist_read_zero() {
     for name in ["digits", "digits-turbo", "tiny"] {
         let machine = Machine::named(name).unwrap();
