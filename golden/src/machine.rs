@@ -209,7 +209,13 @@ impl Machine {
         range("quantizer.shift", self.quantizer.shift as usize, 0, 32, "scale the multiplier down as well")?;
         range("quantizer.multiplier", self.quantizer.multiplier as usize, 1, 1 << 24, "scale the shift down as well")?;
         range("link.baud", self.link.baud as usize, 300, 12_000_000, "choose a speed the adapter knows")?;
-        range("clocks per bit", self.link.clocks_per_bit() as usize, 4, 65_535, "lower the baud rate or raise the clock")?;
+        range(
+            "clocks per bit",
+            self.link.clocks_per_bit() as usize,
+            4,
+            65_535,
+            "lower the baud rate or raise the clock",
+        )?;
         range("sum bits", self.sum_bits(), 1, 16, "a result lane is 16 bits; use fewer rows, planes or columns")
     }
 

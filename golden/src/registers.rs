@@ -89,18 +89,53 @@ pub const REGISTERS: [Register; 31] = [
     register("build_hash", 17, 4, 64, ReadOnly, "hash of the machine's description and of the gateware's source"),
     register("frames_ok", 21, 2, 24, ReadOnly, "frames executed or refused for their content, since power-on"),
     register("frames_bad", 23, 2, 16, ReadOnly, "frames dropped for CRC, length or overrun, since power-on"),
-    register("frames_resent", 25, 2, 16, ReadOnly, "frames acknowledged again without being executed again, since power-on"),
+    register(
+        "frames_resent",
+        25,
+        2,
+        16,
+        ReadOnly,
+        "frames acknowledged again without being executed again, since power-on",
+    ),
     register("status", 27, 1, 2, ReadOnly, "bit 0: a run is under way; bit 1: a checksum is under way"),
-    register("control", 28, 1, 3, WriteOnly, "bit 0: start a run; bit 1: clear the run counters; bit 2: start a checksum"),
+    register(
+        "control",
+        28,
+        1,
+        3,
+        WriteOnly,
+        "bit 0: start a run; bit 1: clear the run counters; bit 2: start a checksum",
+    ),
     register("mode", 29, 1, 1, ReadWrite, "bit 0: store results, image i of a run in slot result_slot + i"),
     register("first_slot", 30, 1, 16, ReadWrite, "slot of the first image of a run or checksum"),
     register("image_count", 31, 1, 16, ReadWrite, "images of a run, or slots of a checksum"),
     register("result_slot", 32, 1, 16, ReadWrite, "slot of the first result"),
     register("checksum_region", 33, 1, 2, ReadWrite, "region of a checksum: 1 array, 2 slots, 3 labels"),
-    register("checksum", 34, 4, 64, ReadOnly, "sum of the words read (low 32 bits), and sum of those sums (high 32 bits)"),
-    register("cycles", 38, 2, 32, ReadOnly, "clocks a run was under way, from the clock after start to the last verdict"),
+    register(
+        "checksum",
+        34,
+        4,
+        64,
+        ReadOnly,
+        "sum of the words read (low 32 bits), and sum of those sums (high 32 bits)",
+    ),
+    register(
+        "cycles",
+        38,
+        2,
+        32,
+        ReadOnly,
+        "clocks a run was under way, from the clock after start to the last verdict",
+    ),
     register("busy_cycles", 40, 2, 32, ReadOnly, "clocks in which the array was read"),
-    register("array_reads", 42, 2, 32, ReadOnly, "planes applied to a tile, counted once however a plane's reading is folded"),
+    register(
+        "array_reads",
+        42,
+        2,
+        32,
+        ReadOnly,
+        "planes applied to a tile, counted once however a plane's reading is folded",
+    ),
     register("row_pulses", 44, 2, 32, ReadOnly, "rows driven, summed over array reads, bias rows included"),
     register("conversions", 46, 2, 32, ReadOnly, "column counts converted by a quantizer"),
     register("saturations", 48, 2, 32, ReadOnly, "conversions whose code was clamped"),
@@ -202,8 +237,11 @@ impl ArrayAddress {
         let lane = offset >> word_bits & ((1 << lane_bits) - 1);
         let step = offset >> word_bits >> lane_bits;
         let column = step / machine.row_groups() * machine.column_lanes + lane;
-        (lane < machine.column_lanes && column < machine.columns() && word < machine.array_words())
-            .then_some(Self { column, row_group: step % machine.row_groups(), word })
+        (lane < machine.column_lanes && column < machine.columns() && word < machine.array_words()).then_some(Self {
+            column,
+            row_group: step % machine.row_groups(),
+            word,
+        })
     }
 
     /// Rows of this word that exist, lowest first.
@@ -284,16 +322,22 @@ pub fn checksum(words: impl IntoIterator<Item = u16>) -> u64 {
 }
 
 /// Names of the run counters in register order, with the field each belongs to.
-pub const RUN_COUNTERS: [&str; 9] = [
-    "cycles", "busy_cycles", "array_reads", "row_pulses", "conversions", "saturations", "macs", "images", "correct",
-];
+pub const RUN_COUNTERS: [&str; 9] =
+    ["cycles", "busy_cycles", "array_reads", "row_pulses", "conversions", "saturations", "macs", "images", "correct"];
 
 impl Counters {
     /// The counters in the order of [`RUN_COUNTERS`].
     pub fn values(&self) -> [u64; 9] {
         [
-            self.cycles, self.busy_cycles, self.array_reads, self.row_pulses, self.conversions, self.saturations,
-            self.macs, self.images, self.correct,
+            self.cycles,
+            self.busy_cycles,
+            self.array_reads,
+            self.row_pulses,
+            self.conversions,
+            self.saturations,
+            self.macs,
+            self.images,
+            self.correct,
         ]
     }
 
@@ -306,9 +350,7 @@ impl Counters {
     /// Add the counters of a further run, saturating at each register's width as the hardware does.
     pub fn accumulate(&self, run: &Self) -> Self {
         let (mine, theirs) = (self.values(), run.values());
-        Self::from_values(std::array::from_fn(|i| {
-            (mine[i] + theirs[i]).min((1u64 << find(RUN_COUNTERS[i]).width) - 1)
-        }))
+        Self::from_values(std::array::from_fn(|i| (mine[i] + theirs[i]).min((1u64 << find(RUN_COUNTERS[i]).width) - 1)))
     }
 }
 

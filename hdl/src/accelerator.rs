@@ -22,8 +22,8 @@ use crate::register_file::RegisterFile;
 use crate::saturation_counter::SaturationCounter;
 use crate::sequencer::Sequencer;
 use crate::shift_add::ShiftAdd;
-use crate::slot_memory::SlotMemory;
 use crate::simulation::{Contents, HdlError};
+use crate::slot_memory::SlotMemory;
 use bitline_golden::machine::{Machine, bits_to_hold, bits_to_index};
 use bitline_golden::registers::{NO_LABEL, RUN_COUNTERS, find, pack_image};
 use rust_hdl::prelude::*;
@@ -291,8 +291,8 @@ impl Logic for Accelerator {
         self.executor.payload_length.next = self.receiver.payload_length.val();
         self.executor.range_exists.next = self.address_check.exists.val();
         self.executor.range_writable.next = self.address_check.writable.val();
-        self.executor.busy.next = self.running.val() | self.summing.val() | self.registers.start.val()
-            | self.registers.checksum_start.val();
+        self.executor.busy.next =
+            self.running.val() | self.summing.val() | self.registers.start.val() | self.registers.checksum_start.val();
         self.executor.send_ready.next = self.transmitter.send_ready.val();
         self.transmitter.send_begin.next = self.executor.send_begin.val();
         self.transmitter.send_byte.next = self.executor.send_byte.val();
@@ -471,7 +471,8 @@ impl Logic for Accelerator {
         self.run_counter[6].amount.next = self.image_macs.val();
         self.run_counter[7].enable.next = self.argmax.done.val();
         self.run_counter[7].amount.next = self.one.val();
-        self.run_counter[8].enable.next = self.argmax.done.val() & (self.argmax.winner.val() == self.labels.read_data.val());
+        self.run_counter[8].enable.next =
+            self.argmax.done.val() & (self.argmax.winner.val() == self.labels.read_data.val());
         self.run_counter[8].amount.next = self.one.val();
         self.leds.next = self.run_counter[8].value.val();
     }

@@ -141,8 +141,7 @@ impl Logic for Argmax {
         let mut text = String::new();
         for lane in 0..lanes {
             let value = format!("sums${lane} ^ 16'h8000");
-            let best =
-                if lane < self._lanes_in_last { value } else { format!("last ? 16'h0 : ({value})") };
+            let best = if lane < self._lanes_in_last { value } else { format!("last ? 16'h0 : ({value})") };
             text += &format!(
                 "wire [15:0] best_0_{lane} = {best};\nwire [15:0] second_0_{lane} = 16'h0;\n\
                  wire [{}:0] index_0_{lane} = {lane};\n",
@@ -154,9 +153,7 @@ impl Logic for Argmax {
         while width > 1 {
             let up = level + 1;
             for flag in ["valid", "first", "last"] {
-                text += &format!(
-                    "reg {flag}_{up} = 1'b0;\nalways @(posedge clock) {flag}_{up} <= {flag}_{level};\n"
-                );
+                text += &format!("reg {flag}_{up} = 1'b0;\nalways @(posedge clock) {flag}_{up} <= {flag}_{level};\n");
             }
             for node in 0..width.div_ceil(2) {
                 let (left, right) = (2 * node, 2 * node + 1);
@@ -170,8 +167,16 @@ impl Logic for Argmax {
                         &format!("best_{up}_{node}"),
                         &format!("second_{up}_{node}"),
                         &format!("index_{up}_{node}"),
-                        [&format!("best_{level}_{left}"), &format!("second_{level}_{left}"), &format!("index_{level}_{left}")],
-                        [&format!("best_{level}_{right}"), &format!("second_{level}_{right}"), &format!("index_{level}_{right}")],
+                        [
+                            &format!("best_{level}_{left}"),
+                            &format!("second_{level}_{left}"),
+                            &format!("index_{level}_{left}"),
+                        ],
+                        [
+                            &format!("best_{level}_{right}"),
+                            &format!("second_{level}_{right}"),
+                            &format!("index_{level}_{right}"),
+                        ],
                     );
                 } else {
                     for part in ["best", "second", "index"] {

@@ -156,10 +156,8 @@ impl Logic for Checksum {
         if self.summed.q.val() {
             self.sums_register.d.next = self.sums_register.q.val() + self.sum_register.q.val();
         }
-        self.running.next = self.reading.q.val()
-            | self.data_valid[0].q.val()
-            | self.data_valid[1].q.val()
-            | self.summed.q.val();
+        self.running.next =
+            self.reading.q.val() | self.data_valid[0].q.val() | self.data_valid[1].q.val() | self.summed.q.val();
         self.sum.next = self.sum_register.q.val();
         self.sums.next = self.sums_register.q.val();
         if self.start.val() {

@@ -42,6 +42,7 @@ pub fn verilog(machine: &Machine, options: &ExportOptions) -> Result<String, Hdl
         machine.name,
         board.link.clocks_per_bit()
     );
-    let text: String = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(|l| format!("{l}\n")).collect();
+    let text: String =
+        text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(|l| format!("{l}\n")).collect();
     Ok(header + &text)
 }

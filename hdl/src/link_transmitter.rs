@@ -115,9 +115,8 @@ impl Logic for LinkTransmitter {
         self.data.next = self.held.q.val();
         self.data_valid.next = self.holding.q.val();
         self.free.next = !self.holding.q.val() & (self.bits_left.q.val() == 0);
-        self.send_ready.next = !self.holding.q.val()
-            & (self.bits_left.q.val() == 0)
-            & (self.state.q.val() == TransmitterState::Idle);
+        self.send_ready.next =
+            !self.holding.q.val() & (self.bits_left.q.val() == 0) & (self.state.q.val() == TransmitterState::Idle);
         self.emit.next = false;
         self.plain.next = self.send_data.val();
         if self.holding.q.val() & self.data_ready.val() {

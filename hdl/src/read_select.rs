@@ -58,9 +58,10 @@ impl Logic for ReadSelect {
         if self.clock.pos_edge() {
             let (lane, word) = (self.lane.val() as usize, self.word.val() as usize);
             self.read_data.next = match Region::from_code(self.region.val() as u8) {
-                Some(Region::Array) => {
-                    self.devices.get(lane * self._plane_lanes).map_or(0, |d| d.val()[word / 4] >> (word % 4 * 16) & 0xFFFF)
-                }
+                Some(Region::Array) => self
+                    .devices
+                    .get(lane * self._plane_lanes)
+                    .map_or(0, |d| d.val()[word / 4] >> (word % 4 * 16) & 0xFFFF),
                 Some(Region::Slots) => self.slot_word.val(),
                 Some(Region::Labels) => self.label.val(),
                 _ => 0,

@@ -28,12 +28,7 @@ impl Register {
 
     /// A register of `width` bits that starts at `initial`.
     pub fn with_value(width: usize, initial: u64) -> Self {
-        Self {
-            clock: Signal::default(),
-            d: Bus::new(width),
-            q: Bus::with_value(width, initial),
-            _initial: initial,
-        }
+        Self { clock: Signal::default(), d: Bus::new(width), q: Bus::with_value(width, initial), _initial: initial }
     }
 }
 

@@ -75,7 +75,12 @@ impl ShiftAdd {
             subgroup: Bus::new(bits_to_index(subgroups)),
             plane_group: Bus::new(bits_to_index(machine.plane_groups())),
             sums: (0..lanes).map(|_| Bus::new(16)).collect(),
-            _shape: Shape { columns, plane_lanes: machine.plane_lanes, subgroups, plane_groups: machine.plane_groups() },
+            _shape: Shape {
+                columns,
+                plane_lanes: machine.plane_lanes,
+                subgroups,
+                plane_groups: machine.plane_groups(),
+            },
             _planes: vec![0; lanes * columns],
             _planes_step: Step::default(),
             _columns: vec![0; lanes],

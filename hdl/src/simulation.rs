@@ -98,7 +98,11 @@ pub(crate) fn check(machine: &Machine, contents: &Contents) -> Result<(), HdlErr
     machine.check()?;
     let unsupported = |feature, remedy| HdlError::Unsupported { machine: machine.name.clone(), feature, remedy };
     let limit = |what, value, limit| {
-        if value <= limit { Ok(()) } else { Err(HdlError::TooLarge { machine: machine.name.clone(), what, value, limit }) }
+        if value <= limit {
+            Ok(())
+        } else {
+            Err(HdlError::TooLarge { machine: machine.name.clone(), what, value, limit })
+        }
     };
     if machine.tiles != 1 {
         return Err(unsupported("machine of several tiles", "set tiles = 1, or run it on the golden engine"));

@@ -39,7 +39,7 @@ impl InProcessPort {
     /// Run the machine until the time is up, it is idle, or (if `until_output`) it has sent something.
     fn run(&mut self, time: Duration, until_output: bool) {
         let end = self.now() + time;
-        while self.now() < end && !(until_output && !self.output.is_empty()) {
+        while self.now() < end && (self.output.is_empty() || !until_output) {
             let before = self.output.len();
             let clocks = self.machine.advance(&mut self.input, &mut self.output, CHUNK_CLOCKS);
             if clocks < CHUNK_CLOCKS && self.output.len() == before {
