@@ -140,6 +140,7 @@ impl<const K: usize> WideBus<In, K> {
 impl<const K: usize> WideBus<Out, K> {
     /// The value being driven.
     #[inline]
+    #[allow(clippy::misnamed_getters)] // An output shows what is being driven, as RustHDL's own signals do.
     pub fn val(&self) -> Words<K> {
         self.next
     }

@@ -228,7 +228,7 @@ fn check<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value) -> Re
 /// Equal outputs and counters for random devices, some of them stuck, images and labels.
 fn equal(machine: &Machine, images: usize, seed: u64) -> Result<(), TestCaseError> {
     let mut problem = Problem::random(machine, images, seed);
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         problem.devices.stick_fraction(0.1, 0.5, &mut stream("stuck", seed)).unwrap();
     }
     prop_assert_eq!(run_built_in(&problem), problem.expected());
