@@ -7,8 +7,8 @@ use rust_hdl::prelude::*;
 
 /// Splits an address into the memories' fields, and tells whether the range exists and may be written.
 ///
-/// **Function** [`bitline_golden::registers::range_exists`]; writable registers are those from `control` to
-/// `checksum_region`.
+/// **Function** [`bitline_golden::registers::range_exists`]; writable registers are those from `mode` to
+/// `control`.
 /// **Ports** `region`, `offset`, `words` (a frame's count) in; `exists`, `writable`, and the fields out.
 /// **Timing** combinational.
 #[derive(LogicBlock, Clone, Debug)]
@@ -85,7 +85,7 @@ impl AddressCheck {
             slots_region: number(Region::Slots as usize),
             labels_region: number(Region::Labels as usize),
             register_words: number(usize::from(REGISTER_WORDS)),
-            first_writable: number(usize::from(find("control").offset)),
+            first_writable: number(usize::from(find("mode").offset)),
             end_writable: number(usize::from(find("checksum").offset)),
             slots: number(machine.slots),
             slot_words: number(machine.slot_words()),

@@ -91,8 +91,8 @@ fn every_register_written_keeps_its_width() {
         }
         let odd = asker.read(Region::Registers, 0, usize::from(REGISTER_WORDS));
         // All of them in one frame, and none of the strobes.
-        let span = find("checksum").offset - find("control").offset;
-        asker.write(Region::Registers, find("control").offset, &vec![0x5A58; usize::from(span)]);
+        let span = find("checksum").offset - find("mode").offset;
+        asker.write(Region::Registers, find("mode").offset, &vec![0x5A58; usize::from(span)]);
         (odd, asker.read(Region::Registers, 0, usize::from(REGISTER_WORDS)))
     });
     assert_eq!(hardware, model);
@@ -136,7 +136,7 @@ fn refused_frames_change_nothing() {
         (Frame::write(200, at("rows"), &[7]), ReadOnly),
         (Frame::write(200, at("correct"), &[7]), ReadOnly),
         (Frame::write(200, at("status"), &[0, CONTROL_START]), ReadOnly),
-        (Frame::write(200, at("checksum_region"), &[1, 1]), ReadOnly),
+        (Frame::write(200, at("control"), &[1, 1]), ReadOnly),
     ];
     for (frame, reason) in &cases {
         let replies = asker.exchange(&frame.encode());

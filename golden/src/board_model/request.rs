@@ -193,10 +193,10 @@ mod tests {
     #[test]
     fn writes_read_only_sees_every_word_of_the_range() {
         let write = |first, count| Request::Write { place: Place::Registers(first), words: vec![0; count] };
-        let control = usize::from(find("control").offset);
-        assert!(!write(control, 6).writes_read_only());
-        assert!(write(control, 7).writes_read_only());
-        assert!(write(control - 1, 2).writes_read_only());
+        let modes = usize::from(find("mode").offset);
+        assert!(!write(modes, 6).writes_read_only());
+        assert!(write(modes, 7).writes_read_only());
+        assert!(write(modes - 1, 2).writes_read_only());
         assert!(write(2, 1).writes_read_only());
     }
 }

@@ -103,9 +103,9 @@ fn refused_write_is_judged_again_when_it_is_sent_again() {
 fn refused_write_changes_nothing() {
     let mut board = board("tiny");
     let before = board.clone();
-    let control = register("control");
+    let modes = register("mode");
     for frame in [
-        Frame::write(1, control, &[1, 1, 1, 1, 1, 1, 1]),
+        Frame::write(1, modes, &[1, 1, 1, 1, 1, 1, 1]),
         Frame::write(1, address(Region::Slots, 3), &[5, 6, 7]),
         Frame::write(1, address(Region::Labels, 15), &[5, 6]),
     ] {
@@ -119,7 +119,7 @@ fn refused_write_changes_nothing() {
 fn registers_keep_their_width_and_write_only_reads_0() {
     let mut board = board("tiny");
     write(&mut board, 1, register("mode"), &[0xFFFF, 0xFFFF, 9, 8, 0xFFFF]);
-    assert_eq!(board.peek(register("control"), 6).unwrap(), [0, 1, 0xFFFF, 9, 8, 3]);
+    assert_eq!(board.peek(register("mode"), 6).unwrap(), [1, 0xFFFF, 9, 8, 3, 0]);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn busy_refuses_memories_and_writes_and_serves_registers() {
 #[test]
 fn control_acts_after_the_other_words_of_its_write() {
     let mut board = board("tiny");
-    write(&mut board, 1, register("control"), &[registers::CONTROL_START, 0, 0, 3]);
+    write(&mut board, 1, register("mode"), &[0, 0, 3, 0, 0, registers::CONTROL_START]);
     wait(&mut board);
     assert_eq!(value(&board, "images"), 3);
 }
