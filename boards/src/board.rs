@@ -30,6 +30,12 @@ pub struct Device {
     /// Speed grade, where the family has any.
     #[serde(default)]
     pub speed_grade: Option<u8>,
+    /// Clock in hertz that place and route is told to aim at, above what any machine needs: nextpnr works on the paths
+    /// that miss it.
+    pub aim_hz: u32,
+    /// nextpnr's router, where its default does not serve.
+    #[serde(default)]
+    pub router: Option<String>,
 }
 
 /// Resistor of a pin.

@@ -28,7 +28,7 @@ fn pcf(board: &Board) -> String {
     for tied in &board.tied {
         writeln!(text, "set_io {} {}", tied.port, tied.site).expect("a string takes everything");
     }
-    writeln!(text, "set_frequency clock {}", megahertz(board.clock_hz)).expect("a string takes everything");
+    writeln!(text, "set_frequency clock {}", megahertz(board.device.aim_hz)).expect("a string takes everything");
     text
 }
 
@@ -55,7 +55,8 @@ fn lpf(board: &Board) -> String {
     for tied in &board.tied {
         wire(&tied.port, &tied.site, None);
     }
-    writeln!(text, "FREQUENCY PORT \"clock\" {} MHZ;", megahertz(board.clock_hz)).expect("a string takes everything");
+    writeln!(text, "FREQUENCY PORT \"clock\" {} MHZ;", megahertz(board.device.aim_hz))
+        .expect("a string takes everything");
     text
 }
 
@@ -86,7 +87,7 @@ mod tests {
             "set_io leds[4] 21",
             "set_io leds[7] 37",
             "set_io leds[8] 11",
-            "set_frequency clock 12",
+            "set_frequency clock 36",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
@@ -108,7 +109,7 @@ mod tests {
             "LOCATE COMP \"leds[7]\" SITE \"H3\";",
             "LOCATE COMP \"leds[8]\" SITE \"B11\";",
             "LOCATE COMP \"wifi_gpio0\" SITE \"L2\";",
-            "FREQUENCY PORT \"clock\" 25 MHZ;",
+            "FREQUENCY PORT \"clock\" 90 MHZ;",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

@@ -87,7 +87,8 @@ impl Flow {
             Family::Ecp5 => "synth_ecp5 -abc9",
         };
         let script = format!(
-            "read_verilog -sv top.v board_top.v; {synth} -top {} -json netlist.json; tee -q -o stat.json stat -json",
+            "read_verilog -sv top.v board_top.v; {synth} -top {}; setattr -mod -unset keep_hierarchy *; flatten; opt_clean; \
+             write_json netlist.json; tee -q -o stat.json stat -json",
             wrapper::MODULE
         );
         let key = hash(&[source, wrapper.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
@@ -113,10 +114,11 @@ impl Flow {
             Family::Ecp5 => ("nextpnr-ecp5", "--lpf", ["--textcfg", "bitstream.config"]),
         };
         let (part, seed_text) = (format!("--{}", device.part), seed.to_string());
-        let (clock, speed) = (megahertz(self.machine.link.clock_hz), device.speed_grade.map(|s| s.to_string()));
+        let (clock, speed) = (megahertz(device.aim_hz), device.speed_grade.map(|s| s.to_string()));
         let mut options = vec![part.as_str(), "--package", &device.package, "--json", "netlist.json", input, file];
         options.extend(["--seed", &seed_text, "--freq", &clock, "--report", "report.json", "--timing-allow-fail"]);
         options.extend(speed.iter().flat_map(|speed| ["--speed", speed.as_str()]));
+        options.extend(device.router.iter().flat_map(|router| ["--router", router.as_str()]));
         options.extend(output);
         options.extend(["--quiet", "--log", "nextpnr.log"]);
         let key = hash(&[

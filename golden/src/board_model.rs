@@ -271,9 +271,10 @@ impl ModelBoard {
     }
 
     fn store_registers(&mut self, first: usize, words: &[u16]) {
+        let machine = &self.machine;
         let word_of = |name: &str| {
             let register = find(name);
-            let kept = (1u32 << register.width) - 1;
+            let kept = (1u32 << register.kept_bits(machine)) - 1;
             let at = usize::from(register.offset).checked_sub(first)?;
             words.get(at).map(|word| word & kept as u16)
         };

@@ -4,7 +4,7 @@
 //! 32-bit register takes two words, the low half first.
 
 use crate::counters::Counters;
-use crate::machine::{Machine, bits_to_index};
+use crate::machine::{Machine, bits_to_hold, bits_to_index};
 
 /// Version of link and register map; the host refuses any other.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -53,7 +53,7 @@ pub struct Register {
     pub offset: u16,
     /// Words it takes.
     pub words: u16,
-    /// Width in bits of what is kept; counters saturate at 2^width - 1.
+    /// Width in bits, of which [`Register::kept_bits`] are kept; counters saturate at 2^width - 1.
     pub width: u32,
     /// Who may write it.
     pub access: Access,
@@ -73,6 +73,18 @@ const fn register(
 }
 
 use Access::{ReadOnly, ReadWrite, WriteOnly};
+
+impl Register {
+    /// Bits that a machine keeps of it: those that its number of slots needs, for the registers that count or name
+    /// slots; [`Register::width`] for all others.
+    pub fn kept_bits(&self, machine: &Machine) -> usize {
+        match self.name {
+            "first_slot" | "result_slot" => bits_to_index(machine.slots),
+            "image_count" => bits_to_hold(machine.slots),
+            _ => self.width as usize,
+        }
+    }
+}
 
 /// The register map.
 pub const REGISTERS: [Register; 31] = [
@@ -99,9 +111,30 @@ pub const REGISTERS: [Register; 31] = [
     ),
     register("status", 27, 1, 2, ReadOnly, "bit 0: a run is under way; bit 1: a checksum is under way"),
     register("mode", 28, 1, 1, ReadWrite, "bit 0: store results, image i of a run in slot result_slot + i"),
-    register("first_slot", 29, 1, 16, ReadWrite, "slot of the first image of a run or checksum"),
-    register("image_count", 30, 1, 16, ReadWrite, "images of a run, or slots of a checksum"),
-    register("result_slot", 31, 1, 16, ReadWrite, "slot of the first result"),
+    register(
+        "first_slot",
+        29,
+        1,
+        16,
+        ReadWrite,
+        "slot of the first image of a run or checksum; keeps the bits that index the machine's slots",
+    ),
+    register(
+        "image_count",
+        30,
+        1,
+        16,
+        ReadWrite,
+        "images of a run, or slots of a checksum; keeps the bits that hold the number of slots",
+    ),
+    register(
+        "result_slot",
+        31,
+        1,
+        16,
+        ReadWrite,
+        "slot of the first result; keeps the bits that index the machine's slots",
+    ),
     register("checksum_region", 32, 1, 2, ReadWrite, "region of a checksum: 1 array, 2 slots, 3 labels"),
     register(
         "control",

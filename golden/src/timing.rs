@@ -14,14 +14,19 @@ pub const ARGMAX_CYCLES: u64 = 1;
 /// From class and margin to the stored result and the counted image.
 pub const VERDICT_CYCLES: u64 = 1;
 
-/// From devices and planes to column counts: one clock counts the rows seven at a time, each further clock adds these
-/// partial counts two by two (the last three by three, if they are odd), and machines that fold their rows take one
-/// more to add the row groups.
+/// From an image at the slot memory's outputs to the row drives: a machine that reads one image a clock registers it.
+pub fn image_register_cycles(machine: &Machine) -> u64 {
+    u64::from(machine.steps_per_image() == 1)
+}
+
+/// From devices and planes to column counts: one clock counts up to 15 rows at a time, each further clock makes up to
+/// eight of these counts (and a row between any two) one. A machine that reads one image a clock counts 7 rows in the
+/// first and makes four counts one. Machines that fold their rows take one clock more to add the row groups.
 pub fn column_counter_cycles(machine: &Machine) -> u64 {
-    let mut partial_counts = machine.row_lanes.div_ceil(7);
+    let (mut rows_counted, counts_joined) = if machine.steps_per_image() == 1 { (7, 4) } else { (15, 8) };
     let mut cycles = 1;
-    while partial_counts > 1 {
-        partial_counts /= 2;
+    while rows_counted < machine.row_lanes {
+        rows_counted = counts_joined * rows_counted + counts_joined - 1;
         cycles += 1;
     }
     cycles + u64::from(machine.row_groups() > 1)
@@ -35,6 +40,7 @@ pub fn argmax_levels(machine: &Machine) -> u64 {
 /// Clocks from an image's last step to the end of the clock in which its verdict is stored and counted.
 pub fn pipeline_cycles(machine: &Machine) -> u64 {
     MEMORY_CYCLES
+        + image_register_cycles(machine)
         + column_counter_cycles(machine)
         + SHIFT_ADD_CYCLES
         + ARGMAX_CYCLES
@@ -59,6 +65,7 @@ pub fn output_clock(machine: &Machine, image: u64, output: usize) -> u64 {
     image * machine.steps_per_image() as u64
         + last_step as u64
         + MEMORY_CYCLES
+        + image_register_cycles(machine)
         + column_counter_cycles(machine)
         + SHIFT_ADD_CYCLES
 }

@@ -10,12 +10,14 @@ use crate::counter::Counter;
 use crate::delay::{Delay, FlagDelay};
 use crate::device_array::DeviceArray;
 use crate::feeder::Feeder;
+use crate::image_register::ImageRegister;
 use crate::lane_select::LaneSelect;
+use crate::link_crc::LinkCrc;
 use crate::link_executor::LinkExecutor;
 use crate::link_receiver::LinkReceiver;
 use crate::link_transmitter::LinkTransmitter;
 use crate::memory::Memory;
-use crate::pulse_counter::PulseCounter;
+use crate::pulse_counter::{PulseCounter, pulse_groups};
 use crate::read_select::ReadSelect;
 use crate::register::Register;
 use crate::register_file::RegisterFile;
@@ -61,6 +63,7 @@ pub struct Accelerator {
     frame_buffer: Memory,
     executor: LinkExecutor,
     transmitter: LinkTransmitter,
+    link_crc: LinkCrc,
     address_check: AddressCheck,
     registers: RegisterFile,
     frames: Vec<Counter>,
@@ -70,6 +73,7 @@ pub struct Accelerator {
     pub devices: DeviceArray,
     slots: SlotMemory,
     labels: Memory,
+    image_register: ImageRegister,
     feeder: Feeder,
     column: Vec<ColumnCounter>,
     quantizer: Vec<ColumnQuantizer>,
@@ -83,6 +87,7 @@ pub struct Accelerator {
     row_group_line: Delay,
     plane_group_line: Delay,
     row_first_line: FlagDelay,
+    lane_group_line: Delay,
     pulse_group_line: Delay,
     pulse_enable_line: FlagDelay,
     count_valid_line: FlagDelay,
@@ -148,7 +153,9 @@ impl Accelerator {
         let slot_bits = bits_to_index(machine.slots);
         let output_groups = machine.outputs.div_ceil(machine.output_lanes());
         let data = Memory::LATENCY_CYCLES;
-        let count = data + ColumnCounter::latency_cycles(machine);
+        let image = data + ImageRegister::latency_cycles(machine);
+        let pulse_data = if pulse_groups(machine) == 1 { image } else { data + LaneSelect::LATENCY_CYCLES };
+        let count = image + ColumnCounter::latency_cycles(machine);
         let sum = count + ShiftAdd::LATENCY_CYCLES;
         let width = |name: &str| find(name).width as usize;
         Ok(Self {
@@ -166,6 +173,7 @@ impl Accelerator {
             frame_buffer: Memory::new(8, 256, &[]),
             executor: LinkExecutor::default(),
             transmitter: LinkTransmitter::default(),
+            link_crc: LinkCrc::default(),
             address_check: AddressCheck::new(machine),
             registers: RegisterFile::new(machine, build_hash, images.len()),
             frames: ["frames_ok", "frames_bad", "frames_resent"].map(|name| Counter::new(width(name), 1)).into(),
@@ -173,6 +181,7 @@ impl Accelerator {
             devices: DeviceArray::new(machine, &contents.devices),
             slots: SlotMemory::new(machine, &images),
             labels: Memory::new(16, machine.slots, &labels),
+            image_register: ImageRegister::new(machine),
             feeder: Feeder::new(machine),
             column: (0..lanes).map(|_| ColumnCounter::new(machine)).collect(),
             quantizer: (0..lanes).map(|_| ColumnQuantizer::new(machine)).collect(),
@@ -185,11 +194,12 @@ impl Accelerator {
             run_counter: std::iter::zip(RUN_COUNTERS, amounts)
                 .map(|(name, amount)| Counter::new(width(name), amount))
                 .collect(),
-            row_group_line: Delay::new(sequencer.row_group.bits(), data),
-            plane_group_line: Delay::new(sequencer.plane_group.bits(), data),
-            row_first_line: FlagDelay::new(data),
-            pulse_group_line: Delay::new(sequencer.pulse_group.bits(), data),
-            pulse_enable_line: FlagDelay::new(data),
+            row_group_line: Delay::new(sequencer.row_group.bits(), image),
+            plane_group_line: Delay::new(sequencer.plane_group.bits(), image),
+            row_first_line: FlagDelay::new(image),
+            lane_group_line: Delay::new(sequencer.pulse_group.bits(), data),
+            pulse_group_line: Delay::new(sequencer.pulse_group.bits(), pulse_data),
+            pulse_enable_line: FlagDelay::new(pulse_data),
             count_valid_line: FlagDelay::new(count),
             output_first_line: FlagDelay::new(count),
             subgroup_line: Delay::new(sequencer.subgroup.bits(), count),
@@ -229,6 +239,7 @@ impl Accelerator {
         self.receiver.is_idle()
             && self.executor.is_idle()
             && self.transmitter.is_idle()
+            && self.link_crc.is_idle()
             && !self.sequencer.running.val()
             && !self.checksum.running.val()
     }
@@ -237,9 +248,11 @@ impl Accelerator {
 impl Logic for Accelerator {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, receiver, frame_buffer, executor, transmitter, registers, checksum, sequencer);
+        clock!(self, clock, receiver, frame_buffer, executor, transmitter, link_crc, registers);
+        clock!(self, clock, checksum, sequencer);
         clock!(self, clock, devices, slots, labels, shift_add, argmax, pulse_counter, saturation_counter, read_select);
         clock!(self, clock, row_group_line, plane_group_line, row_first_line, pulse_group_line, pulse_enable_line);
+        clock!(self, clock, lane_group_line, lane_select, image_register, address_check);
         clock!(self, clock, count_valid_line, output_first_line, subgroup_line, count_plane_group_line);
         clock!(self, clock, sum_valid_line);
         clock!(self, clock, read_region_line, read_lane_line, read_word_line);
@@ -301,6 +314,17 @@ impl Logic for Accelerator {
         self.transmit_data.next = self.transmitter.data.val();
         self.transmit_valid.next = self.transmitter.data_valid.val();
         self.transmitter.data_ready.next = self.transmit_ready.val();
+        self.receiver.crc_ready.next = self.link_crc.ready.val();
+        self.receiver.crc_right.next = self.link_crc.right.val();
+        self.transmitter.crc_ready.next = self.link_crc.ready.val();
+        self.transmitter.crc_low_byte.next = self.link_crc.low_byte.val();
+        self.link_crc.restart.next = self.transmitter.crc_restart.val() | self.executor.taken.val();
+        self.link_crc.shift.next = self.transmitter.crc_shift.val();
+        self.link_crc.data_valid.next = self.receiver.buffer_write.val() | self.transmitter.crc_byte_valid.val();
+        self.link_crc.data.next = self.receiver.buffer_data.val();
+        if self.transmitter.crc_byte_valid.val() {
+            self.link_crc.data.next = self.executor.send_data.val();
+        }
         self.frames[0].enable.next = self.executor.count_ok.val();
         self.frames[1].enable.next = self.executor.count_bad.val();
         self.frames[2].enable.next = self.executor.count_resent.val();
@@ -372,7 +396,7 @@ impl Logic for Accelerator {
         self.lane_select.data.next = self.slots.data.val();
         self.lane_select.lane.next = self.read_lane_line.q.val();
         if self.running.val() {
-            self.lane_select.lane.next = self.pulse_group_line.q.val();
+            self.lane_select.lane.next = self.lane_group_line.q.val();
         }
         self.read_select.slot_word.next = self.lane_select.word.val();
         self.read_select.label.next = self.labels.read_data.val();
@@ -389,7 +413,8 @@ impl Logic for Accelerator {
         self.row_group_line.d.next = self.sequencer.row_group.val();
         self.plane_group_line.d.next = self.sequencer.plane_group.val();
         self.row_first_line.d.next = self.sequencer.row_first.val();
-        self.feeder.data.next = self.slots.data.val();
+        self.image_register.data.next = self.slots.data.val();
+        self.feeder.data.next = self.image_register.image.val();
         self.feeder.row_group.next = self.row_group_line.q.val();
         self.feeder.plane_group.next = self.plane_group_line.q.val();
         for i in 0..self.column.len() {
@@ -449,9 +474,10 @@ impl Logic for Accelerator {
             self.label_slot.d.next = self.registers.first_slot.val();
         }
         // Counters, in the order of the register map.
+        self.lane_group_line.d.next = self.sequencer.pulse_group.val();
         self.pulse_group_line.d.next = self.sequencer.pulse_group.val();
         self.pulse_enable_line.d.next = self.sequencer.pulse_enable.val();
-        self.pulse_counter.data.next = self.slots.data.val();
+        self.pulse_counter.data.next = self.image_register.image.val();
         self.pulse_counter.lane.next = self.lane_select.word.val();
         self.pulse_counter.group.next = self.pulse_group_line.q.val();
         self.pulse_counter.enable.next = self.pulse_enable_line.q.val();

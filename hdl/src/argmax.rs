@@ -138,15 +138,14 @@ impl Logic for Argmax {
     fn hdl(&self) -> Verilog {
         let lanes = self.sums.len();
         let index_bits = bits_to_index(lanes);
+        let second =
+            |level: usize, node: usize| if level == 0 { NONE.into() } else { format!("second_{level}_{node}") };
         let mut text = String::new();
         for lane in 0..lanes {
             let value = format!("sums${lane} ^ 16'h8000");
             let best = if lane < self._lanes_in_last { value } else { format!("last ? 16'h0 : ({value})") };
-            text += &format!(
-                "wire [15:0] best_0_{lane} = {best};\nwire [15:0] second_0_{lane} = 16'h0;\n\
-                 wire [{}:0] index_0_{lane} = {lane};\n",
-                index_bits - 1
-            );
+            text +=
+                &format!("wire [15:0] best_0_{lane} = {best};\nwire [{}:0] index_0_{lane} = {lane};\n", index_bits - 1);
         }
         text += "wire valid_0 = valid;\nwire first_0 = first;\nwire last_0 = last;\n";
         let (mut width, mut level) = (lanes, 0);
@@ -167,33 +166,27 @@ impl Logic for Argmax {
                         &format!("best_{up}_{node}"),
                         &format!("second_{up}_{node}"),
                         &format!("index_{up}_{node}"),
-                        [
-                            &format!("best_{level}_{left}"),
-                            &format!("second_{level}_{left}"),
-                            &format!("index_{level}_{left}"),
-                        ],
-                        [
-                            &format!("best_{level}_{right}"),
-                            &format!("second_{level}_{right}"),
-                            &format!("index_{level}_{right}"),
-                        ],
+                        [&format!("best_{level}_{left}"), &second(level, left), &format!("index_{level}_{left}")],
+                        [&format!("best_{level}_{right}"), &second(level, right), &format!("index_{level}_{right}")],
                     );
                 } else {
-                    for part in ["best", "second", "index"] {
+                    for part in ["best", "index"] {
                         text += &format!("  {part}_{up}_{node} <= {part}_{level}_{left};\n");
                     }
+                    text += &format!("  second_{up}_{node} <= {};\n", second(level, left));
                 }
                 text += "end\n";
             }
             (width, level) = (width.div_ceil(2), up);
         }
+        let last_second = second(level, 0);
         text += &format!(
             "reg {range}base = 0;\nreg [15:0] best = 16'h0;\nreg [15:0] second = 16'h0;\n\
              wire {range}candidate_index = first_{level} ? index_{level}_0 : base + index_{level}_0;\n\
              initial winner = 0;\ninitial done = 1'b0;\n\
              always @(posedge clock) begin\n  done <= valid_{level} && last_{level};\n  if (valid_{level}) begin\n  \
              base <= (first_{level} ? {bits}'d0 : base) + {bits}'d{step};\n  if (first_{level}) begin\n  \
-             best <= best_{level}_0;\n  second <= second_{level}_0;\n  winner <= candidate_index;\n  end else begin\n{}  \
+             best <= best_{level}_0;\n  second <= {last_second};\n  winner <= candidate_index;\n  end else begin\n{}  \
              end\n  end\nend\nalways @(*) margin = best - second;\n\
              always @(*) almost_done = valid_{level} && last_{level};\n",
             meet(
@@ -201,7 +194,7 @@ impl Logic for Argmax {
                 "second",
                 "winner",
                 ["best", "second", "winner"],
-                [&format!("best_{level}_0"), &format!("second_{level}_0"), "candidate_index"],
+                [&format!("best_{level}_0"), &last_second, "candidate_index"],
             ),
             range = crate::verilog::range(self.winner.bits()),
             bits = self.winner.bits(),
@@ -212,11 +205,20 @@ impl Logic for Argmax {
 }
 
 /// Assignments that let two candidates (best, second, index) meet; the left one, of the lower indices, wins ties.
+/// A single output (second = 0) that wins leaves the loser's best as second, since none is below 0.
 fn meet(best: &str, second: &str, index: &str, left: [&str; 3], right: [&str; 3]) -> String {
     let ([lb, ls, li], [rb, rs, ri]) = (left, right);
+    let larger = |own: &str, other: &str| {
+        if own == NONE { other.to_string() } else { format!("({own} >= {other}) ? {own} : {other}") }
+    };
     format!(
         "  if ({lb} >= {rb}) begin\n    {best} <= {lb};\n    {index} <= {li};\n    \
-         {second} <= ({ls} >= {rb}) ? {ls} : {rb};\n  end else begin\n    {best} <= {rb};\n    {index} <= {ri};\n    \
-         {second} <= ({rs} >= {lb}) ? {rs} : {lb};\n  end\n"
+         {second} <= {};\n  end else begin\n    {best} <= {rb};\n    {index} <= {ri};\n    \
+         {second} <= {};\n  end\n",
+        larger(ls, rb),
+        larger(rs, lb)
     )
 }
+
+/// The value of no candidate.
+const NONE: &str = "16'h0";

@@ -2,7 +2,7 @@
 
 use crate::bus::{Bus, Number};
 use crate::register::Register;
-use bitline_golden::machine::{Machine, bits_to_index};
+use bitline_golden::machine::{Machine, bits_to_hold, bits_to_index};
 use bitline_golden::registers::Region;
 use rust_hdl::prelude::*;
 
@@ -65,7 +65,7 @@ pub struct Checksum {
 
 impl Checksum {
     /// Clocks from `read_*` to the `data` asked for.
-    pub const READ_CYCLES: u64 = 2;
+    pub const READ_CYCLES: u64 = 3;
 
     /// The checksum of a machine.
     pub fn new(machine: &Machine) -> Self {
@@ -73,15 +73,18 @@ impl Checksum {
         let ragged = machine.columns() - (groups - 1) * machine.column_lanes;
         let lane_bits = bits_to_index(machine.column_lanes.max(machine.slot_words()));
         let word_bits = bits_to_index(machine.array_words());
+        let steps = groups * machine.row_groups();
+        let (slot_bits, count_bits) = (bits_to_index(machine.slots), bits_to_hold(machine.slots));
+        let major_bits = slot_bits.max(bits_to_index(steps));
         Self {
             clock: Signal::default(),
             start: Signal::default(),
             abort: Signal::default(),
             region: Bus::new(2),
-            first_slot: Bus::new(16),
-            count: Bus::new(16),
+            first_slot: Bus::new(slot_bits),
+            count: Bus::new(count_bits),
             running: Signal::default(),
-            read_major: Bus::new(16),
+            read_major: Bus::new(major_bits),
             read_lane: Bus::new(lane_bits),
             read_word: Bus::new(word_bits),
             data: Bus::new(16),
@@ -89,8 +92,8 @@ impl Checksum {
             sums: Bus::new(32),
             reading: DFF::default(),
             data_valid: (0..Self::READ_CYCLES).map(|_| DFF::default()).collect(),
-            major: Register::new(16),
-            majors_left: Register::new(16),
+            major: Register::new(major_bits),
+            majors_left: Register::new(count_bits.max(bits_to_hold(steps))),
             lane: Register::new(lane_bits),
             word: Register::new(word_bits),
             sum_register: Register::new(32),
@@ -100,7 +103,7 @@ impl Checksum {
             last_lane: Bus::new(lane_bits),
             array_region: Number::new(Region::Array as u64),
             slots_region: Number::new(Region::Slots as u64),
-            array_steps: Number::new((groups * machine.row_groups()) as u64),
+            array_steps: Number::new(steps as u64),
             last_array_word: Number::new(machine.array_words() as u64 - 1),
             last_array_lane: Number::new(machine.column_lanes as u64 - 1),
             last_ragged_lane: Number::new(ragged as u64 - 1),
@@ -114,7 +117,7 @@ impl Logic for Checksum {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, reading, summed, major, majors_left, lane, word, sum_register, sums_register);
-        for i in 0..2 {
+        for i in 0..3 {
             self.data_valid[i].clock.next = self.clock.val();
         }
         self.last_word.next = 0;
@@ -149,15 +152,19 @@ impl Logic for Checksum {
                 }
             }
         }
-        self.summed.d.next = self.data_valid[1].q.val();
-        if self.data_valid[1].q.val() {
+        self.data_valid[2].d.next = self.data_valid[1].q.val();
+        self.summed.d.next = self.data_valid[2].q.val();
+        if self.data_valid[2].q.val() {
             self.sum_register.d.next = self.sum_register.q.val() + self.data.val();
         }
         if self.summed.q.val() {
             self.sums_register.d.next = self.sums_register.q.val() + self.sum_register.q.val();
         }
-        self.running.next =
-            self.reading.q.val() | self.data_valid[0].q.val() | self.data_valid[1].q.val() | self.summed.q.val();
+        self.running.next = self.reading.q.val()
+            | self.data_valid[0].q.val()
+            | self.data_valid[1].q.val()
+            | self.data_valid[2].q.val()
+            | self.summed.q.val();
         self.sum.next = self.sum_register.q.val();
         self.sums.next = self.sums_register.q.val();
         if self.start.val() {

@@ -1,5 +1,6 @@
 //! Verilog of a machine.
 
+use crate::population_count;
 use crate::simulation::{Contents, HdlError, build_hash};
 use crate::top::Top;
 use bitline_golden::machine::Machine;
@@ -44,5 +45,6 @@ pub fn verilog(machine: &Machine, options: &ExportOptions) -> Result<String, Hdl
     );
     let text: String =
         text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(|l| format!("{l}\n")).collect();
-    Ok(header + &text)
+    let library = if text.contains("count_pair_sum") { population_count::LIBRARY } else { "" };
+    Ok(header + library + &text)
 }

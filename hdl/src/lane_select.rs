@@ -8,9 +8,11 @@ use rust_hdl::prelude::*;
 ///
 /// A leaf in Verilog: its multiplexer is computed.
 ///
-/// **Ports** `data`, `lane` in; `word` out, 0 for a lane that does not exist. **Timing** combinational.
+/// **Ports** `data`, `lane` in; `word` out, 0 for a lane that does not exist. **Timing** latency 1.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct LaneSelect {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
     /// A slot.
     pub data: WideBus<In, SLOT_WORDS>,
     /// Which lane.
@@ -22,11 +24,12 @@ pub struct LaneSelect {
 
 impl LaneSelect {
     /// Clocks from `data` to `word`.
-    pub const LATENCY_CYCLES: u64 = 0;
+    pub const LATENCY_CYCLES: u64 = 1;
 
     /// The selector of a machine.
     pub fn new(machine: &Machine) -> Self {
         Self {
+            clock: Signal::default(),
             data: WideBus::new(machine.slot_words() * 16),
             lane: Bus::new(bits_to_index(machine.column_lanes.max(machine.slot_words()))),
             word: Bus::new(16),
@@ -37,17 +40,19 @@ impl LaneSelect {
 
 impl Logic for LaneSelect {
     fn update(&mut self) {
-        let lane = self.lane.val() as usize;
-        self.word.next = if lane < self._lanes { self.data.val()[lane / 4] >> (lane % 4 * 16) & 0xFFFF } else { 0 };
+        if self.clock.pos_edge() {
+            let lane = self.lane.val() as usize;
+            self.word.next = if lane < self._lanes { self.data.val()[lane / 4] >> (lane % 4 * 16) & 0xFFFF } else { 0 };
+        }
     }
     fn connect(&mut self) {
         self.word.connect();
     }
     fn hdl(&self) -> Verilog {
-        let mut text = "always @(*) begin\n  case (lane)\n".to_string();
+        let mut text = "initial word = 16'h0;\nalways @(posedge clock) begin\n  case (lane)\n".to_string();
         for lane in 0..self._lanes {
-            text += &format!("    {lane}: word = data[{}:{}];\n", lane * 16 + 15, lane * 16);
+            text += &format!("    {lane}: word <= data[{}:{}];\n", lane * 16 + 15, lane * 16);
         }
-        Verilog::Custom(text + "    default: word = 16'h0;\n  endcase\nend\n")
+        Verilog::Custom(text + "    default: word <= 16'h0;\n  endcase\nend\n")
     }
 }

@@ -1,5 +1,6 @@
 //! Executes frames and answers them.
 
+use crate::address_check::AddressCheck;
 use crate::bus::{Bus, Number};
 use crate::register::Register;
 use bitline_golden::link::{IDENTIFY, MAX_WORDS, READ, REFUSED, REPLY, Refusal, WRITE};
@@ -11,6 +12,7 @@ use rust_hdl::prelude::*;
 pub enum ExecutorState {
     Idle,
     Fetch,
+    Check,
     Judge,
     WriteWait,
     WriteLow,
@@ -25,6 +27,7 @@ pub enum ExecutorState {
     ReadLow,
     ReadHigh,
     Finish,
+    Drain,
 }
 
 /// Judges the frame in the buffer, does what it asks for, and sends the reply.
@@ -95,7 +98,7 @@ pub struct LinkExecutor {
     index: Register,
     sequence_number: Register,
     operation: Register,
-    reply: Register,
+    refuse: DFF<Bit>,
     region_register: Register,
     offset_register: Register,
     words_left: Register,
@@ -123,6 +126,7 @@ pub struct LinkExecutor {
     machine_busy: Number,
     read_only: Number,
     read_cycles: Number,
+    check_cycles: Number,
 }
 
 impl Default for LinkExecutor {
@@ -159,12 +163,12 @@ impl Default for LinkExecutor {
             index: Register::new(8),
             sequence_number: Register::new(8),
             operation: Register::new(8),
-            reply: Register::new(8),
+            refuse: DFF::default(),
             region_register: Register::new(8),
             offset_register: Register::new(16),
             words_left: Register::new(8),
             reply_bytes: Register::new(8),
-            reason: Register::new(8),
+            reason: Register::new(4),
             low_byte: Register::new(8),
             clocks_left: Register::new(2),
             last_sequence: Register::new(8),
@@ -187,13 +191,14 @@ impl Default for LinkExecutor {
             machine_busy: number(Refusal::Busy as u8),
             read_only: number(Refusal::ReadOnly as u8),
             read_cycles: Number::new(Self::READ_CYCLES - 1),
+            check_cycles: Number::new(AddressCheck::LATENCY_CYCLES - 1),
         }
     }
 }
 
 impl LinkExecutor {
     /// Clocks from `read_enable` to `read_data`.
-    pub const READ_CYCLES: u64 = 2;
+    pub const READ_CYCLES: u64 = 4;
 }
 
 impl LinkExecutor {
@@ -206,7 +211,7 @@ impl LinkExecutor {
 impl Logic for LinkExecutor {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, state, index, sequence_number, operation, reply, region_register, offset_register);
+        dff_setup!(self, clock, state, index, sequence_number, operation, refuse, region_register, offset_register);
         dff_setup!(self, clock, words_left, reply_bytes, reason, low_byte, clocks_left, last_sequence, executed_before);
         self.taken.next = false;
         self.write_enable.next = false;
@@ -240,7 +245,7 @@ impl Logic for LinkExecutor {
                     } else {
                         self.count_bad.next = true;
                         self.sequence_number.d.next = 0;
-                        self.reply.d.next = self.refused.val();
+                        self.refuse.d.next = true;
                         self.reason.d.next = self.bad_crc.val();
                         if self.length_bad.val() {
                             self.reason.d.next = self.bad_length.val();
@@ -279,12 +284,20 @@ impl Logic for LinkExecutor {
                         self.offset_register.d.next = 0;
                         self.words_left.d.next = self.identify_words.val();
                     }
+                    self.clocks_left.d.next = self.check_cycles.val();
+                    self.state.d.next = ExecutorState::Check;
+                }
+            }
+            ExecutorState::Check => {
+                if self.clocks_left.q.val() == 0 {
                     self.state.d.next = ExecutorState::Judge;
+                } else {
+                    self.clocks_left.d.next = self.clocks_left.q.val() - 1;
                 }
             }
             ExecutorState::Judge => {
                 self.index.d.next = 6;
-                self.reply.d.next = self.refused.val();
+                self.refuse.d.next = true;
                 self.reply_bytes.d.next = 1;
                 self.state.d.next = ExecutorState::Begin;
                 if !(self.is_identify.val() | self.is_read.val() | self.is_write.val()) {
@@ -296,7 +309,7 @@ impl Logic for LinkExecutor {
                     & (self.sequence_number.q.val() == self.last_sequence.q.val())
                 {
                     self.count_resent.next = true;
-                    self.reply.d.next = self.operation.q.val() | self.reply_bit.val();
+                    self.refuse.d.next = false;
                     self.reply_bytes.d.next = 0;
                 } else if !self.range_exists.val()
                     | (self.words_left.q.val() == 0)
@@ -308,7 +321,7 @@ impl Logic for LinkExecutor {
                 } else if self.is_write.val() & !self.range_writable.val() {
                     self.reason.d.next = self.read_only.val();
                 } else {
-                    self.reply.d.next = self.operation.q.val() | self.reply_bit.val();
+                    self.refuse.d.next = false;
                     self.last_sequence.d.next = self.sequence_number.q.val();
                     self.executed_before.d.next = true;
                     if self.is_write.val() {
@@ -358,14 +371,17 @@ impl Logic for LinkExecutor {
                 }
             }
             ExecutorState::Operation => {
-                self.send_data.next = self.reply.q.val();
+                self.send_data.next = self.operation.q.val() | self.reply_bit.val();
+                if self.refuse.q.val() {
+                    self.send_data.next = self.refused.val();
+                }
                 if self.send_ready.val() {
                     self.send_byte.next = true;
                     self.state.d.next = ExecutorState::ReadStart;
                     if self.reply_bytes.q.val() == 0 {
                         self.state.d.next = ExecutorState::Finish;
                     }
-                    if self.reply.q.val() == self.refused.val() {
+                    if self.refuse.q.val() {
                         self.state.d.next = ExecutorState::Reason;
                     }
                 }
@@ -378,11 +394,11 @@ impl Logic for LinkExecutor {
                 }
             }
             ExecutorState::ReadStart => {
-                self.read_enable.next = true;
                 self.clocks_left.d.next = self.read_cycles.val();
                 self.state.d.next = ExecutorState::ReadWait;
             }
             ExecutorState::ReadWait => {
+                self.read_enable.next = true;
                 if self.clocks_left.q.val() == 0 {
                     self.state.d.next = ExecutorState::ReadLow;
                 } else {
@@ -411,6 +427,12 @@ impl Logic for LinkExecutor {
             ExecutorState::Finish => {
                 if self.send_ready.val() {
                     self.send_end.next = true;
+                    self.state.d.next = ExecutorState::Drain;
+                }
+            }
+            // The CRC is still on its way out; only then may the next frame use it.
+            ExecutorState::Drain => {
+                if self.send_ready.val() {
                     self.taken.next = true;
                     self.state.d.next = ExecutorState::Idle;
                 }

@@ -1,8 +1,8 @@
 //! Takes frames off the wire.
 
-use crate::bus::{BitAccess, Bus, Number};
+use crate::bus::{Bus, Number};
 use crate::register::Register;
-use bitline_golden::link::{CRC_RESIDUE, END, ESC, ESC_END, ESC_ESC, MAX_PAYLOAD, OVERHEAD};
+use bitline_golden::link::{END, ESC, ESC_END, ESC_ESC, MAX_PAYLOAD, OVERHEAD};
 use rust_hdl::prelude::*;
 
 /// Undoes the SLIP dress, checks length and CRC, and keeps one frame in the buffer until it is dealt with.
@@ -12,7 +12,8 @@ use rust_hdl::prelude::*;
 /// **Ports** `data`, `data_valid`, `data_ready`: bytes; one is taken where both are set. `buffer_*`: write port of the
 /// frame buffer, the frame's bytes from address 0. `frame_ready`: a frame stands there, `frame_good` or not
 /// (`length_bad`, else its CRC was wrong), with `payload_length`; held until `taken`.
-/// **Timing** a byte takes nine clocks (its CRC is made a bit a clock). **Limits** bytes that arrive while a frame
+/// What goes to the buffer goes into the CRC as well; `crc_ready`: it is made up to there, `crc_right`: the frame ends with it.
+/// **Timing** a byte takes a clock and the time of its CRC. **Limits** bytes that arrive while a frame
 /// waits are not taken: the host awaits each reply.
 /// **State** no frame at power-on.
 #[derive(LogicBlock, Clone, Debug)]
@@ -39,16 +40,17 @@ pub struct LinkReceiver {
     pub length_bad: Signal<Out, Bit>,
     /// Bytes of payload.
     pub payload_length: Bus<Out>,
-    /// The frame is dealt with.
+    /// The frame is dealt with; the CRC starts again.
     pub taken: Signal<In, Bit>,
+    /// The CRC is that of all bytes stored.
+    pub crc_ready: Signal<In, Bit>,
+    /// The bytes stored end with their CRC.
+    pub crc_right: Signal<In, Bit>,
     waiting: DFF<Bit>,
     good: DFF<Bit>,
     bad_length: DFF<Bit>,
     escaped: DFF<Bit>,
     broken: DFF<Bit>,
-    crc: Register,
-    bits: Register,
-    bits_left: Register,
     count: Register,
     declared: Register,
     accept: Signal<Local, Bit>,
@@ -58,9 +60,6 @@ pub struct LinkReceiver {
     escape: Number,
     escaped_end: Number,
     escaped_escape: Number,
-    residue: Number,
-    polynomial: Number,
-    crc_start: Number,
     overhead: Number,
     longest: Number,
 }
@@ -80,14 +79,13 @@ impl Default for LinkReceiver {
             length_bad: Signal::default(),
             payload_length: Bus::new(8),
             taken: Signal::default(),
+            crc_ready: Signal::default(),
+            crc_right: Signal::default(),
             waiting: DFF::default(),
             good: DFF::default(),
             bad_length: DFF::default(),
             escaped: DFF::default(),
             broken: DFF::default(),
-            crc: Register::with_value(32, u64::from(u32::MAX)),
-            bits: Register::new(8),
-            bits_left: Register::new(4),
             count: Register::new(8),
             declared: Register::new(8),
             accept: Signal::default(),
@@ -97,9 +95,6 @@ impl Default for LinkReceiver {
             escape: Number::new(u64::from(ESC)),
             escaped_end: Number::new(u64::from(ESC_END)),
             escaped_escape: Number::new(u64::from(ESC_ESC)),
-            residue: Number::new(u64::from(CRC_RESIDUE)),
-            polynomial: Number::new(0xEDB8_8320),
-            crc_start: Number::new(u64::from(u32::MAX)),
             overhead: Number::new(OVERHEAD as u64),
             longest: Number::new((MAX_PAYLOAD + OVERHEAD) as u64),
         }
@@ -114,7 +109,7 @@ impl LinkReceiver {
 impl LinkReceiver {
     /// Whether nothing is under way.
     pub fn is_idle(&self) -> bool {
-        !self.waiting.q.val() && self.bits_left.q.val() == 0
+        !self.waiting.q.val()
     }
 }
 
@@ -122,24 +117,15 @@ impl Logic for LinkReceiver {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, waiting, good, bad_length, escaped, broken);
-        dff_setup!(self, clock, crc, bits, bits_left, count, declared);
+        dff_setup!(self, clock, count, declared);
         self.frame_ready.next = self.waiting.q.val();
         self.frame_good.next = self.good.q.val();
         self.length_bad.next = self.bad_length.q.val();
         self.payload_length.next = self.declared.q.val();
-        self.data_ready.next = !self.waiting.q.val() & (self.bits_left.q.val() == 0);
-        self.accept.next = self.data_valid.val() & !self.waiting.q.val() & (self.bits_left.q.val() == 0);
+        self.data_ready.next = !self.waiting.q.val() & self.crc_ready.val();
+        self.accept.next = self.data_valid.val() & !self.waiting.q.val() & self.crc_ready.val();
         self.keep.next = false;
         self.plain.next = self.data.val();
-        if self.bits_left.q.val() != 0 {
-            self.bits_left.d.next = self.bits_left.q.val() - 1;
-            self.bits.d.next = self.bits.q.val() >> 1;
-            if self.crc.q.val().get_bit(0) ^ self.bits.q.val().get_bit(0) {
-                self.crc.d.next = (self.crc.q.val() >> 1) ^ self.polynomial.val();
-            } else {
-                self.crc.d.next = self.crc.q.val() >> 1;
-            }
-        }
         if self.accept.val() {
             if self.data.val() == self.frame_end.val() {
                 self.waiting.d.next = (self.count.q.val() != 0) | self.escaped.q.val() | self.broken.q.val();
@@ -151,7 +137,7 @@ impl Logic for LinkReceiver {
                     | self.broken.q.val()
                     | (self.count.q.val() < self.overhead.val())
                     | ((self.declared.q.val() + self.overhead.val()) != self.count.q.val()))
-                    & (self.crc.q.val() == self.residue.val());
+                    & self.crc_right.val();
             } else if self.escaped.q.val() {
                 self.escaped.d.next = false;
                 if self.data.val() == self.escaped_end.val() {
@@ -178,8 +164,6 @@ impl Logic for LinkReceiver {
             } else {
                 self.buffer_write.next = true;
                 self.count.d.next = self.count.q.val() + 1;
-                self.bits.d.next = self.plain.val();
-                self.bits_left.d.next = 8;
                 if self.count.q.val() == 0 {
                     self.declared.d.next = self.plain.val();
                 }
@@ -190,7 +174,6 @@ impl Logic for LinkReceiver {
             self.escaped.d.next = false;
             self.broken.d.next = false;
             self.count.d.next = 0;
-            self.crc.d.next = self.crc_start.val();
         }
     }
 }

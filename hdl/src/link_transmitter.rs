@@ -1,6 +1,6 @@
 //! Puts frames on the wire.
 
-use crate::bus::{BitAccess, Bus, Number};
+use crate::bus::{Bus, Number};
 use crate::register::Register;
 use bitline_golden::link::{END, ESC, ESC_END, ESC_ESC};
 use rust_hdl::prelude::*;
@@ -18,7 +18,9 @@ pub enum TransmitterState {
 /// **Ports** `send_begin`, `send_byte` (with `send_data`) and `send_end`, one at a time, each taken in a clock in
 /// which `send_ready` is set: END; a byte of the frame; the CRC and END. `data`, `data_valid`, `data_ready`: bytes for
 /// the wire.
-/// **Timing** a byte takes nine clocks or more (its CRC is made a bit a clock).
+/// `crc_restart`, `crc_byte_valid` (with `send_data`) and `crc_shift` drive the CRC, which is `crc_ready` to be sent from its
+/// `crc_low_byte` up.
+/// **Timing** a byte takes a clock and the time of its CRC, or more.
 /// **State** nothing to send at power-on.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct LinkTransmitter {
@@ -40,14 +42,21 @@ pub struct LinkTransmitter {
     pub data_valid: Signal<Out, Bit>,
     /// It is taken.
     pub data_ready: Signal<In, Bit>,
+    /// Begin the CRC.
+    pub crc_restart: Signal<Out, Bit>,
+    /// `send_data` goes into the CRC.
+    pub crc_byte_valid: Signal<Out, Bit>,
+    /// The CRC's low byte is sent.
+    pub crc_shift: Signal<Out, Bit>,
+    /// The CRC is that of all bytes sent.
+    pub crc_ready: Signal<In, Bit>,
+    /// The next byte of the CRC to send.
+    pub crc_low_byte: Bus<In>,
     state: DFF<TransmitterState>,
     holding: DFF<Bit>,
     held: Register,
-    escape_code: Register,
+    escaped_is_end: DFF<Bit>,
     in_crc: DFF<Bit>,
-    crc: Register,
-    bits: Register,
-    bits_left: Register,
     crc_bytes: Register,
     free: Signal<Local, Bit>,
     emit: Signal<Local, Bit>,
@@ -56,9 +65,6 @@ pub struct LinkTransmitter {
     escape: Number,
     escaped_end: Number,
     escaped_escape: Number,
-    polynomial: Number,
-    crc_start: Number,
-    low_byte: Number,
 }
 
 impl Default for LinkTransmitter {
@@ -73,14 +79,16 @@ impl Default for LinkTransmitter {
             data: Bus::new(8),
             data_valid: Signal::default(),
             data_ready: Signal::default(),
+            crc_restart: Signal::default(),
+            crc_byte_valid: Signal::default(),
+            crc_shift: Signal::default(),
+            crc_ready: Signal::default(),
+            crc_low_byte: Bus::new(8),
             state: DFF::default(),
             holding: DFF::default(),
             held: Register::new(8),
-            escape_code: Register::new(8),
+            escaped_is_end: DFF::default(),
             in_crc: DFF::default(),
-            crc: Register::with_value(32, u64::from(u32::MAX)),
-            bits: Register::new(8),
-            bits_left: Register::new(4),
             crc_bytes: Register::new(3),
             free: Signal::default(),
             emit: Signal::default(),
@@ -89,9 +97,6 @@ impl Default for LinkTransmitter {
             escape: Number::new(u64::from(ESC)),
             escaped_end: Number::new(u64::from(ESC_END)),
             escaped_escape: Number::new(u64::from(ESC_ESC)),
-            polynomial: Number::new(0xEDB8_8320),
-            crc_start: Number::new(u64::from(u32::MAX)),
-            low_byte: Number::new(0xFF),
         }
     }
 }
@@ -104,45 +109,38 @@ impl LinkTransmitter {
 impl LinkTransmitter {
     /// Whether nothing is under way.
     pub fn is_idle(&self) -> bool {
-        self.state.q.val() == TransmitterState::Idle && !self.holding.q.val() && self.bits_left.q.val() == 0
+        self.state.q.val() == TransmitterState::Idle && !self.holding.q.val()
     }
 }
 
 impl Logic for LinkTransmitter {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, state, holding, held, escape_code, in_crc, crc, bits, bits_left, crc_bytes);
+        dff_setup!(self, clock, state, holding, held, escaped_is_end, in_crc, crc_bytes);
         self.data.next = self.held.q.val();
         self.data_valid.next = self.holding.q.val();
-        self.free.next = !self.holding.q.val() & (self.bits_left.q.val() == 0);
+        self.free.next = !self.holding.q.val() & self.crc_ready.val();
         self.send_ready.next =
-            !self.holding.q.val() & (self.bits_left.q.val() == 0) & (self.state.q.val() == TransmitterState::Idle);
+            !self.holding.q.val() & self.crc_ready.val() & (self.state.q.val() == TransmitterState::Idle);
         self.emit.next = false;
         self.plain.next = self.send_data.val();
         if self.holding.q.val() & self.data_ready.val() {
             self.holding.d.next = false;
         }
-        if self.bits_left.q.val() != 0 {
-            self.bits_left.d.next = self.bits_left.q.val() - 1;
-            self.bits.d.next = self.bits.q.val() >> 1;
-            if self.crc.q.val().get_bit(0) ^ self.bits.q.val().get_bit(0) {
-                self.crc.d.next = (self.crc.q.val() >> 1) ^ self.polynomial.val();
-            } else {
-                self.crc.d.next = self.crc.q.val() >> 1;
-            }
-        }
+        self.crc_restart.next = false;
+        self.crc_byte_valid.next = false;
+        self.crc_shift.next = false;
         if self.free.val() {
             match self.state.q.val() {
                 TransmitterState::Idle => {
                     if self.send_begin.val() {
                         self.held.d.next = self.frame_end.val();
                         self.holding.d.next = true;
-                        self.crc.d.next = self.crc_start.val();
+                        self.crc_restart.next = true;
                     }
                     if self.send_byte.val() {
                         self.emit.next = true;
-                        self.bits.d.next = self.send_data.val();
-                        self.bits_left.d.next = 8;
+                        self.crc_byte_valid.next = true;
                     }
                     if self.send_end.val() {
                         self.in_crc.d.next = true;
@@ -151,7 +149,10 @@ impl Logic for LinkTransmitter {
                     }
                 }
                 TransmitterState::Escape => {
-                    self.held.d.next = self.escape_code.q.val();
+                    self.held.d.next = self.escaped_escape.val();
+                    if self.escaped_is_end.q.val() {
+                        self.held.d.next = self.escaped_end.val();
+                    }
                     self.holding.d.next = true;
                     self.state.d.next = TransmitterState::Idle;
                     if self.in_crc.q.val() {
@@ -166,8 +167,8 @@ impl Logic for LinkTransmitter {
                         self.state.d.next = TransmitterState::Idle;
                     } else {
                         self.emit.next = true;
-                        self.plain.next = (self.crc.q.val() & self.low_byte.val()) ^ self.low_byte.val();
-                        self.crc.d.next = self.crc.q.val() >> 8;
+                        self.plain.next = self.crc_low_byte.val();
+                        self.crc_shift.next = true;
                         self.crc_bytes.d.next = self.crc_bytes.q.val() - 1;
                     }
                 }
@@ -181,12 +182,12 @@ impl Logic for LinkTransmitter {
             self.held.d.next = self.plain.val();
             if self.plain.val() == self.frame_end.val() {
                 self.held.d.next = self.escape.val();
-                self.escape_code.d.next = self.escaped_end.val();
+                self.escaped_is_end.d.next = true;
                 self.state.d.next = TransmitterState::Escape;
             }
             if self.plain.val() == self.escape.val() {
                 self.held.d.next = self.escape.val();
-                self.escape_code.d.next = self.escaped_escape.val();
+                self.escaped_is_end.d.next = false;
                 self.state.d.next = TransmitterState::Escape;
             }
         }

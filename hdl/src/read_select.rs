@@ -10,8 +10,8 @@ use rust_hdl::prelude::*;
 /// A leaf in Verilog: its multiplexer is computed.
 ///
 /// **Ports** `region`, `lane`, `word`: the address asked for, in the clock after it was given to the memories;
-/// `devices`, `slot_word`, `label`: what they gave. `read_data`: one clock later.
-/// **Timing** latency 1.
+/// `devices`, `label`: what they gave; `slot_word`: the lane of the slot, one clock later. `read_data` out.
+/// **Timing** latency 2, from `slot_word` 1.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct ReadSelect {
     /// Clock.
@@ -31,11 +31,13 @@ pub struct ReadSelect {
     /// The word.
     pub read_data: Bus<Out>,
     _plane_lanes: usize,
+    _word: u64,
+    _of_slot: bool,
 }
 
 impl ReadSelect {
-    /// Clocks from the memories' outputs to `read_data`.
-    pub const LATENCY_CYCLES: u64 = 1;
+    /// Clocks from the devices or label to `read_data`.
+    pub const LATENCY_CYCLES: u64 = 2;
 
     /// The selector of a machine.
     pub fn new(machine: &Machine) -> Self {
@@ -49,6 +51,8 @@ impl ReadSelect {
             label: Bus::new(16),
             read_data: Bus::new(16),
             _plane_lanes: machine.plane_lanes,
+            _word: 0,
+            _of_slot: false,
         }
     }
 }
@@ -57,12 +61,14 @@ impl Logic for ReadSelect {
     fn update(&mut self) {
         if self.clock.pos_edge() {
             let (lane, word) = (self.lane.val() as usize, self.word.val() as usize);
-            self.read_data.next = match Region::from_code(self.region.val() as u8) {
+            self.read_data.next = if self._of_slot { self.slot_word.val() } else { self._word };
+            let region = Region::from_code(self.region.val() as u8);
+            self._of_slot = region == Some(Region::Slots);
+            self._word = match region {
                 Some(Region::Array) => self
                     .devices
                     .get(lane * self._plane_lanes)
                     .map_or(0, |d| d.val()[word / 4] >> (word % 4 * 16) & 0xFFFF),
-                Some(Region::Slots) => self.slot_word.val(),
                 Some(Region::Labels) => self.label.val(),
                 _ => 0,
             };
@@ -84,12 +90,13 @@ impl Logic for ReadSelect {
             }
         }
         text += &format!(
-            "    default: array_word = 16'h0;\n  endcase\nend\ninitial read_data = 16'h0;\n\
-             always @(posedge clock) begin\n  case (region)\n    {}: read_data <= array_word;\n    \
-             {}: read_data <= slot_word;\n    {}: read_data <= label;\n    default: read_data <= 16'h0;\n  endcase\nend\n",
+            "    default: array_word = 16'h0;\n  endcase\nend\nreg [15:0] held = 16'h0;\nreg of_slot = 1'b0;\n\
+             initial read_data = 16'h0;\nalways @(posedge clock) begin\n  \
+             held <= (region == {}) ? array_word : (region == {}) ? label : 16'h0;\n  of_slot <= region == {};\n  \
+             read_data <= of_slot ? slot_word : held;\nend\n",
             Region::Array as u8,
-            Region::Slots as u8,
-            Region::Labels as u8
+            Region::Labels as u8,
+            Region::Slots as u8
         );
         Verilog::Custom(text)
     }

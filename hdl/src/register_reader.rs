@@ -74,12 +74,14 @@ impl Logic for RegisterReader {
         self.word.connect();
     }
     fn hdl(&self) -> Verilog {
-        let mut text = "initial word = 16'h0;\nalways @(posedge clock) begin\n  case (offset)\n".to_string();
-        for (at, source) in self._words.iter().enumerate() {
-            let value = match source {
-                Source::Constant(0) => continue,
-                Source::Constant(word) => format!("16'h{word:x}"),
-                Source::Value { index, low } => {
+        // Indexed rather than a case: a tree of multiplexers on the offset's bits takes fewer tables than decoded words.
+        let depth = 1 << self.offset.bits();
+        let mut text = format!("wire [{}:0] words;\n", 16 * depth - 1);
+        for at in 0..depth {
+            let value = match self._words.get(at) {
+                None => "16'h0".to_string(),
+                Some(Source::Constant(word)) => format!("16'h{word:x}"),
+                Some(Source::Value { index, low }) => {
                     let width = self.values[*index].bits();
                     if width == 1 {
                         format!("values${index}")
@@ -88,9 +90,9 @@ impl Logic for RegisterReader {
                     }
                 }
             };
-            text += &format!("    {at}: word <= {value};\n");
+            text += &format!("assign words[{}:{}] = {value};\n", 16 * at + 15, 16 * at);
         }
-        text += "    default: word <= 16'h0;\n  endcase\nend\n";
+        text += "initial word = 16'h0;\nalways @(posedge clock) word <= words[{offset, 4'b0} +: 16];\n";
         Verilog::Custom(text)
     }
 }

@@ -3,7 +3,7 @@
 use crate::bus::{Bus, Number};
 use crate::pulse_counter::pulse_groups;
 use crate::register::Register;
-use bitline_golden::machine::{Machine, bits_to_index};
+use bitline_golden::machine::{Machine, bits_to_hold, bits_to_index};
 use rust_hdl::prelude::*;
 
 /// Makes one step a clock: which devices to read, which rows and planes to drive, and what the step begins or ends.
@@ -89,7 +89,7 @@ impl Sequencer {
         let subgroups = (machine.weight_bits / machine.column_lanes).max(1);
         let output_groups = machine.outputs.div_ceil(machine.output_lanes());
         let pulses = pulse_groups(machine);
-        let slot_bits = bits_to_index(machine.slots);
+        let (slot_bits, count_bits) = (bits_to_index(machine.slots), bits_to_hold(machine.slots));
         let address_bits = bits_to_index(row_groups * machine.column_groups());
         let bus = |groups: usize| Bus::new(bits_to_index(groups));
         let register = |groups: usize| Register::new(bits_to_index(groups));
@@ -99,8 +99,8 @@ impl Sequencer {
             start: Signal::default(),
             abort: Signal::default(),
             finished: Signal::default(),
-            first_slot: Bus::new(16),
-            image_count: Bus::new(16),
+            first_slot: Bus::new(slot_bits),
+            image_count: Bus::new(count_bits),
             running: Signal::default(),
             step: Signal::default(),
             slot_read: Signal::default(),
@@ -120,8 +120,8 @@ impl Sequencer {
             at_image_start: DFF::default(),
             pulses_left: DFF::default(),
             slot_register: Register::new(slot_bits),
-            images_left: Register::new(16),
-            unfinished: Register::new(16),
+            images_left: Register::new(count_bits),
+            unfinished: Register::new(count_bits),
             address_register: Register::new(address_bits),
             base_address: Register::new(address_bits),
             row_group_register: register(row_groups),
@@ -202,7 +202,7 @@ impl Logic for Sequencer {
             }
         }
         if self.finished.val() {
-            // Minus one, modulo 2^16: after an abort, images still under way may finish.
+            // Minus one, modulo the register's width: after an abort, images still under way may finish.
             self.unfinished.d.next = self.unfinished.q.val() + 65535;
         }
         if self.unfinished.q.val() == 0 {

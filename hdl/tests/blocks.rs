@@ -13,7 +13,9 @@ use bitline_hdl::counter::Counter;
 use bitline_hdl::delay::{Delay, FlagDelay};
 use bitline_hdl::device_array::DeviceArray;
 use bitline_hdl::feeder::Feeder;
+use bitline_hdl::image_register::ImageRegister;
 use bitline_hdl::lane_select::LaneSelect;
+use bitline_hdl::link_crc::LinkCrc;
 use bitline_hdl::link_receiver::LinkReceiver;
 use bitline_hdl::link_transmitter::LinkTransmitter;
 use bitline_hdl::memory::Memory;
@@ -49,8 +51,8 @@ macro_rules! combinational {
 
 clocked!(Argmax, ColumnCounter, Counter, Delay, FlagDelay, DeviceArray, LinkReceiver, LinkTransmitter, Memory);
 clocked!(PulseCounter, ReadSelect, RegisterFile, RegisterReader, SaturationCounter, Sequencer, ShiftAdd, SlotMemory);
-clocked!(UartReceiver, UartTransmitter);
-combinational!(AddressCheck, ColumnQuantizer, Feeder, LaneSelect);
+clocked!(UartReceiver, UartTransmitter, AddressCheck, ImageRegister, LaneSelect, LinkCrc);
+combinational!(ColumnQuantizer, Feeder);
 
 fn settle(block: &mut impl Block) {
     for _ in 0..1000 {
@@ -164,18 +166,6 @@ fn latency_of_every_block_is_its_constant() {
             latency(Memory::new(8, 2, &[0, 7]), |b, on| b.read_address.next = ones(on), |b| b.read_data.val() == 7),
         ),
         (
-            "pulse_counter",
-            PulseCounter::LATENCY_CYCLES,
-            latency(
-                PulseCounter::new(&tiny()),
-                |b, on| {
-                    (b.data.next[0], b.lane.next) = (u64::MAX, 0xFFFF);
-                    b.enable.next = on;
-                },
-                |b| b.pulses.val() != 0,
-            ),
-        ),
-        (
             "read_select",
             ReadSelect::LATENCY_CYCLES,
             latency(
@@ -255,11 +245,25 @@ fn latency_of_every_block_is_its_constant() {
             ),
         ),
         (
+            "link_crc",
+            LinkCrc::LATENCY_CYCLES,
+            latency(
+                LinkCrc::default(),
+                |b, on| {
+                    b.data_valid.next = on;
+                    b.data.next = u64::from(b'a');
+                },
+                // CRC-32 of "a" is e8b7be43.
+                |b| b.ready.val() && b.low_byte.val() == 0x43,
+            ),
+        ),
+        (
             "link_transmitter",
             LinkTransmitter::LATENCY_CYCLES,
             latency(
                 LinkTransmitter::default(),
                 |b, on| {
+                    b.crc_ready.next = true;
                     b.send_byte.next = on;
                     b.send_data.next = 0x55;
                 },
@@ -317,6 +321,33 @@ fn column_counter_latency_grows_with_its_tree_as_the_golden_model_says() {
 }
 
 #[test]
+fn pulse_counter_latency_grows_with_its_tree() {
+    for machine in Machine::names().map(|name| Machine::named(name).unwrap()) {
+        let measured = latency(
+            PulseCounter::new(&machine),
+            |b, on| {
+                (b.data.next[0], b.lane.next) = (u64::MAX, 0xFFFF);
+                b.enable.next = on;
+            },
+            |b| b.pulses.val() != 0,
+        );
+        assert_eq!(measured, PulseCounter::latency_cycles(&machine), "{}", machine.name);
+    }
+}
+
+#[test]
+fn image_register_stands_only_in_machines_of_one_image_a_clock() {
+    for (name, expected) in [("tiny", 0), ("digits", 0), ("digits-turbo", 1)] {
+        let machine = Machine::named(name).unwrap();
+        let measured =
+            latency(ImageRegister::new(&machine), |b, on| b.data.next[0] = u64::from(on), |b| b.image.val()[0] == 1);
+        assert_eq!(measured, expected, "{name}");
+        assert_eq!(measured, ImageRegister::latency_cycles(&machine), "{name}");
+        assert_eq!(measured, timing::image_register_cycles(&machine), "{name}");
+    }
+}
+
+#[test]
 fn argmax_latency_grows_with_its_tree() {
     for name in Machine::names() {
         let machine = Machine::named(name).unwrap();
@@ -335,6 +366,7 @@ fn argmax_latency_grows_with_its_tree() {
 #[test]
 fn link_receiver_latency_counts_from_the_end() {
     let mut block = connected(LinkReceiver::default());
+    block.crc_ready.next = true;
     (block.data.next, block.data_valid.next) = (0x55, true);
     tick(&mut block);
     block.data_valid.next = false;

@@ -206,12 +206,12 @@ fn board_that_loses_its_memory_is_never_called_equal() {
 #[test]
 fn run_that_does_not_end_is_called_stuck() {
     // Another host set up a run of many images and left; the reset button is what helps.
-    let machine = tiny();
+    let machine = Machine { slots: 8192, ..tiny() };
     let mut board = ModelBoard::new(machine.clone(), HASH).unwrap();
     let mut setup = client(board.clone());
     setup.identify().unwrap();
     let mut input: VecDeque<u8> = VecDeque::new();
-    for (sequence, register, value) in [(1, "image_count", 65_535), (2, "control", 1)] {
+    for (sequence, register, value) in [(1, "image_count", 16_383), (2, "control", 1)] {
         let address = u32::from(bitline_golden::registers::find(register).offset);
         input.extend(bitline_golden::link::Frame::write(sequence, address, &[value]).encode());
     }
@@ -219,7 +219,8 @@ fn run_that_does_not_end_is_called_stuck() {
     board.advance(&mut input, &mut Vec::new(), bytes);
     let port = InProcessPort::new(Box::new(board), 12_000_000);
     let options = ClientOptions { stall: Duration::from_millis(10), ..ClientOptions::default() };
+    let problem = Problem::new(machine, &Source::MadeUp(3), Some(1)).unwrap();
     let error =
-        procedure::run(&mut Client::new(port, options), &problem(1), HASH, &mut |_| (), &mut |_| Ok(())).unwrap_err();
+        procedure::run(&mut Client::new(port, options), &problem, HASH, &mut |_| (), &mut |_| Ok(())).unwrap_err();
     assert!(matches!(error, HostError::Stuck { .. }), "{error}");
 }

@@ -118,8 +118,9 @@ fn refused_write_changes_nothing() {
 #[test]
 fn registers_keep_their_width_and_write_only_reads_0() {
     let mut board = board("tiny");
-    write(&mut board, 1, register("mode"), &[0xFFFF, 0xFFFF, 9, 8, 0xFFFF]);
-    assert_eq!(board.peek(register("mode"), 6).unwrap(), [1, 0xFFFF, 9, 8, 3, 0]);
+    write(&mut board, 1, register("mode"), &[0xFFFF, 0xFFFF, 0xFFFF, 8, 0xFFFF]);
+    // Sixteen slots: four bits index them, five hold their number.
+    assert_eq!(board.peek(register("mode"), 6).unwrap(), [1, 15, 31, 8, 3, 0]);
 }
 
 #[test]
