@@ -1,21 +1,18 @@
 //! From Verilog to a bitstream: Yosys, nextpnr, the packer.
 //!
-//! Each stage has a folder named by a hash of everything that determines its result: the Verilog, the constraints, the
-//! options and the tool's version. A stage whose folder is there is not run again. A stage works in a folder beside it
-//! and moves it into place when done, so what is there is whole.
+//! Each is a [stage](mod@crate::stage), whose hash takes in the Verilog, the constraints, the options and the tool's version.
 
 use crate::board::{Board, Family};
 use crate::constraints::{self, megahertz};
 use crate::error::BoardError;
+use crate::stage::{hash, run, stage, write};
 use crate::tools;
 use crate::usage::{Cells, Usage};
 use crate::wrapper;
 use bitline_golden::machine::Machine;
 use bitline_hdl::export::{ExportOptions, verilog};
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A design as cells of the part, not yet placed.
 #[derive(Debug, Clone)]
@@ -92,7 +89,7 @@ impl Flow {
             wrapper::MODULE
         );
         let key = hash(&[source, wrapper.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
-        let (folder, took) = self.stage("synthesis", &key, |work| {
+        let (folder, took) = stage(&self.out, "synthesis", &key, |work| {
             write(&work.join("top.v"), source)?;
             write(&work.join("board_top.v"), wrapper.as_bytes())?;
             run(work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")
@@ -127,7 +124,7 @@ impl Flow {
             options.join(" ").as_bytes(),
             tools::version(tool)?.as_bytes(),
         ]);
-        let (folder, took) = self.stage(&format!("place-seed-{seed}"), &key, |work| {
+        let (folder, took) = stage(&self.out, &format!("place-seed-{seed}"), &key, |work| {
             write(&work.join(file), constraints.as_bytes())?;
             let netlist = work.join("netlist.json");
             std::fs::copy(synthesis.folder.join("netlist.json"), &netlist)
@@ -149,7 +146,7 @@ impl Flow {
             Family::Ecp5 => ("ecppack", "bitstream.config", "bitstream.bit"),
         };
         let key = hash(&[placement.key.as_bytes(), tool.as_bytes()]);
-        let (folder, _) = self.stage(&format!("pack-seed-{}", placement.seed), &key, |work| {
+        let (folder, _) = stage(&self.out, &format!("pack-seed-{}", placement.seed), &key, |work| {
             let text = work.join(from);
             std::fs::copy(placement.folder.join(from), &text).map_err(|e| BoardError::io(&text, "written", &e))?;
             run(work, tool, &[from, to], "pack.log")
@@ -173,35 +170,6 @@ impl Flow {
             },
         }
     }
-
-    /// Run a stage in a fresh folder unless its folder is there.
-    fn stage(
-        &self,
-        name: &str,
-        key: &str,
-        work: impl FnOnce(&Path) -> Result<(), BoardError>,
-    ) -> Result<(PathBuf, Option<Duration>), BoardError> {
-        let folder = self.out.join(format!("{name}-{}", &key[..16]));
-        if folder.is_dir() {
-            return Ok((folder, None));
-        }
-        let partial = self.out.join(format!("{name}-{}.{}.partial", &key[..16], std::process::id()));
-        if partial.exists() {
-            std::fs::remove_dir_all(&partial).map_err(|e| BoardError::io(&partial, "removed", &e))?;
-        }
-        std::fs::create_dir_all(&partial).map_err(|e| BoardError::io(&partial, "written", &e))?;
-        let start = Instant::now();
-        work(&partial)?;
-        match std::fs::rename(&partial, &folder) {
-            Ok(()) => {}
-            // Another process finished the same stage first.
-            Err(_) if folder.is_dir() => {
-                std::fs::remove_dir_all(&partial).map_err(|e| BoardError::io(&partial, "removed", &e))?;
-            }
-            Err(e) => return Err(BoardError::io(&folder, "written", &e)),
-        }
-        Ok((folder, Some(start.elapsed())))
-    }
 }
 
 /// A line of nextpnr's table of what is used: `Info:  ICESTORM_LC:  5993/ 5280   113%`.
@@ -210,43 +178,6 @@ fn utilization(line: &str) -> Option<(String, u64, u64)> {
     let (used, rest) = rest.split_once('/')?;
     let available = rest.split_whitespace().next()?;
     Some((resource.trim().to_string(), used.trim().parse().ok()?, available.parse().ok()?))
-}
-
-fn hash(parts: &[&[u8]]) -> String {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update((part.len() as u64).to_le_bytes());
-        digest.update(part);
-    }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn write(file: &Path, bytes: &[u8]) -> Result<(), BoardError> {
-    std::fs::write(file, bytes).map_err(|e| BoardError::io(file, "written", &e))
-}
-
-/// Run a tool inside `folder` with names relative to it: the WebAssembly builds see another /tmp than we do.
-fn run(folder: &Path, tool: &str, options: &[&str], log: &str) -> Result<(), BoardError> {
-    let program = tools::find(tool)?;
-    let output = Command::new(&program)
-        .args(options)
-        .current_dir(folder)
-        .output()
-        .map_err(|e| BoardError::io(&program, "started", &e))?;
-    let log = folder.join(log);
-    if !log.exists() {
-        write(&log, &[&output.stdout[..], &output.stderr].concat())?;
-    }
-    if output.status.success() {
-        return Ok(());
-    }
-    let mut text = String::from_utf8_lossy(&output.stderr).into_owned();
-    if text.trim().is_empty() {
-        text = std::fs::read_to_string(&log).unwrap_or_default();
-    }
-    let lines: Vec<&str> = text.trim().lines().collect();
-    let tail = lines[lines.len().saturating_sub(8)..].join("\n");
-    Err(BoardError::ToolFailed { tool: tool.to_string(), status: output.status.to_string(), log, tail })
 }
 
 #[cfg(test)]

@@ -12,8 +12,10 @@ pub mod budget;
 pub mod constraints;
 pub mod error;
 pub mod flow;
+pub mod stage;
 pub mod tools;
 pub mod usage;
+pub mod verilated;
 pub mod virtual_board;
 pub mod wrapper;
 

@@ -76,7 +76,7 @@ impl Logic for ColumnCounter {
     }
     fn hdl(&self) -> Verilog {
         let (width, count_bits) = (self.rows.bits(), self.count.bits());
-        let (mut text, total) = registered_count(self._pace, width, "rows", "devices");
+        let (mut text, total) = registered_count(self._pace, width, "rows", Some("devices"));
         if self._row_groups == 1 {
             text += &format!("always @(*) count = {total};\n");
         } else {

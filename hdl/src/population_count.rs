@@ -34,14 +34,17 @@ fn levels(rows: usize) -> usize {
     if rows <= CHUNK_ROWS { 0 } else { rows.ilog2() as usize - 2 }
 }
 
-/// Verilog that counts where both of two words of `rows` bits are set, and the net that holds the count
-/// [`Pace::clocks`] later.
-pub fn registered_count(pace: Pace, rows: usize, drives: &str, devices: &str) -> (String, String) {
+/// Verilog that counts where a word of `rows` bits, and if there is one a second, is set, and the net that holds the
+/// count [`Pace::clocks`] later.
+pub fn registered_count(pace: Pace, rows: usize, drives: &str, devices: Option<&str>) -> (String, String) {
     let mut tree = Tree {
         pace,
-        text: format!("wire {}driven = {drives} & {devices};\n", range(rows)),
+        text: match devices {
+            Some(devices) => format!("wire {}driven = {drives} & {devices};\n", range(rows)),
+            None => format!("wire {}driven = {drives};\n", range(rows)),
+        },
         drives: drives.to_string(),
-        devices: devices.to_string(),
+        devices: devices.map(str::to_string),
         registers: 0,
     };
     let total = tree.count(0, rows);
@@ -54,7 +57,7 @@ struct Tree {
     pace: Pace,
     text: String,
     drives: String,
-    devices: String,
+    devices: Option<String>,
     registers: usize,
 }
 
@@ -85,7 +88,7 @@ impl Tree {
         let right = right.map_or_else(|| "1'b0".to_string(), |right| self.registered(&right, clock));
         let extra = start + rows - 1;
         let (drive, device) = if clock == 0 {
-            (format!("{}[{extra}]", self.drives), format!("{}[{extra}]", self.devices))
+            self.row(extra)
         } else {
             let row = self.registered(&Count { net: format!("driven[{extra}]"), rows: 1, clock: 0 }, clock);
             (row, "1'b1".into())
@@ -102,6 +105,12 @@ impl Tree {
             bits - 1
         );
         Count { net, rows, clock }
+    }
+
+    /// Drive and device of a row.
+    fn row(&self, row: usize) -> (String, String) {
+        let device = self.devices.as_ref().map_or_else(|| "1'b1".to_string(), |devices| format!("{devices}[{row}]"));
+        (format!("{}[{row}]", self.drives), device)
     }
 
     /// The same count in a later clock.
@@ -128,7 +137,10 @@ impl Tree {
             self.text += &format!("wire {}{name} = {};\n", range(bits), terms.join(" + "));
             return name;
         }
-        let row = |i: usize| format!("{0}[{2}], {1}[{2}]", self.drives, self.devices, start + i);
+        let row = |i: usize| {
+            let (drive, device) = self.row(start + i);
+            format!("{drive}, {device}")
+        };
         let tables = [
             ("s0", "pair_sum", format!("{}, {}", row(0), row(1))),
             ("c0", "pair_carry", format!("{}, {}", row(0), row(1))),

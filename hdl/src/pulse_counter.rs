@@ -111,7 +111,7 @@ impl Logic for PulseCounter {
         for (i, bit) in bits.iter().enumerate() {
             text += &format!("assign drives[{i}] = {bit};\n");
         }
-        let (count, total) = registered_count(self._pace, bits.len(), "drives", "drives");
+        let (count, total) = registered_count(self._pace, bits.len(), "drives", None);
         Verilog::Custom(text + &count + &format!("always @(*) pulses = {total};\n"))
     }
 }

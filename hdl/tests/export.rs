@@ -92,7 +92,9 @@ fn verilog_of_a_stale_clock_is_refused() {
 fn tool(name: &str) -> Command {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/bin").join(name);
     let found = [PathBuf::from(name), own].into_iter().find(|tool| Command::new(tool).arg("-V").output().is_ok());
-    Command::new(found.unwrap_or_else(|| panic!("{name} is not installed: run `make tools`, or `make test`, which does")))
+    Command::new(
+        found.unwrap_or_else(|| panic!("{name} is not installed: run `make tools`, or `make test`, which does")),
+    )
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use bitline_boards::verilated::{self, VerilatedMachine};
 use bitline_golden::board_model::ModelBoard;
 use bitline_golden::machine::Machine;
 use bitline_golden::virtual_machine::VirtualMachine;
+use bitline_hdl::export::{ExportOptions, verilog};
 use bitline_hdl::simulation::{Contents, LinkMode, SimulationOptions, build_hash, simulate};
 
 use crate::error::HostError;
@@ -17,21 +19,34 @@ pub enum Engine {
     /// The gateware, simulated clock by clock.
     #[default]
     Rusthdl,
+    /// The gateware's exported Verilog, compiled by Verilator.
+    Verilator,
     /// The golden model behind the same link.
     Golden,
 }
 
+impl Engine {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Rusthdl, Self::Verilator, Self::Golden];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rusthdl => "rusthdl",
+            Self::Verilator => "verilator",
+            Self::Golden => "golden",
+        }
+    }
+}
+
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rusthdl => "rusthdl",
-            Self::Golden => "golden",
-        })
+        f.write_str(self.name())
     }
 }
 
 /// What can be chosen about an engine.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// Which one.
     pub engine: Engine,
@@ -39,6 +54,14 @@ pub struct EngineOptions {
     pub wire: bool,
     /// Write every signal's changes there (VCD).
     pub vcd: Option<PathBuf>,
+    /// Folder of what is compiled (by Verilator), kept for the next time.
+    pub work: PathBuf,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { engine: Engine::default(), wire: false, vcd: None, work: "out/verilated".into() }
+    }
 }
 
 /// A problem as what memories hold at power-on.
@@ -66,13 +89,22 @@ pub fn start(
         Engine::Golden => {
             let lacking = [("--wire", options.wire), ("--vcd", options.vcd.is_some())];
             if let Some((option, _)) = lacking.into_iter().find(|(_, asked)| *asked) {
-                return Err(HostError::EngineLacks { option });
+                return Err(HostError::EngineLacks { engine: options.engine, option });
             }
             let board = ModelBoard::new(machine.clone(), build_hash(machine))?;
             Ok(Box::new(match contents {
                 None => board,
                 Some(problem) => board.with_contents(problem.array.clone(), &problem.images, &problem.labels)?,
             }))
+        }
+        Engine::Verilator => {
+            if options.vcd.is_some() {
+                return Err(HostError::EngineLacks { engine: options.engine, option: "--vcd" });
+            }
+            let contents = contents.map(contents_of).unwrap_or_default();
+            let text = verilog(machine, &ExportOptions { contents, clock_hz: None })?;
+            let program = verilated::compile(machine, &text, &options.work)?;
+            Ok(Box::new(VerilatedMachine::start(machine, &program)?))
         }
         Engine::Rusthdl => {
             let link = if options.wire { LinkMode::Wire } else { LinkMode::Bytes };

@@ -1,5 +1,7 @@
 //! Everything the host refuses or gives up on.
 
+use crate::engine::Engine;
+use bitline_boards::BoardError;
 use std::time::Duration;
 
 use bitline_golden::error::GoldenError;
@@ -192,11 +194,16 @@ pub enum HostError {
         /// How long nothing moved.
         waited: Duration,
     },
-    /// The golden engine cannot do what was asked.
+    /// A tool of the open flow is missing or failed.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+    /// The engine cannot do what was asked.
     #[error(
-        "the golden engine has no {option}: it has neither bits on a wire nor signals; leave the option out or choose --engine rusthdl"
+        "the {engine} engine has no {option}; leave the option out or choose --engine rusthdl, which has every one"
     )]
     EngineLacks {
+        /// The engine.
+        engine: Engine,
         /// The option.
         option: &'static str,
     },
@@ -318,9 +325,8 @@ mod tests {
                  command",
             ),
             (
-                HostError::EngineLacks { option: "--vcd" },
-                "the golden engine has no --vcd: it has neither bits on a wire nor signals; leave the option out or \
-                 choose --engine rusthdl",
+                HostError::EngineLacks { engine: Engine::Golden, option: "--vcd" },
+                "the golden engine has no --vcd; leave the option out or choose --engine rusthdl, which has every one",
             ),
             (
                 HostError::NoDevice { row: 9, column: 1, machine: "tiny".into(), rows: 9, columns: 9 },

@@ -46,8 +46,10 @@ pub fn run(
     let started = Instant::now();
     let hash = build_hash(&problem.machine);
     let measured = procedure::run(&mut client, problem, hash, progress, &mut |port| {
-        if let Some((row, column)) = fault_flip {
-            port.machine_mut().flip_device(row, column);
+        if let Some((row, column)) = fault_flip
+            && !port.machine_mut().flip_device(row, column)
+        {
+            return Err(HostError::EngineLacks { engine: options.engine, option: "--fault-flip" });
         }
         Ok(())
     })?;

@@ -63,8 +63,9 @@ pub fn built_in_problem(machine: &Machine) -> anyhow::Result<Problem> {
 
 /// Parse an engine's name.
 pub fn engine_parser() -> impl TypedValueParser<Value = Engine> {
-    PossibleValuesParser::new(["rusthdl", "golden"])
-        .map(|name| if name == "golden" { Engine::Golden } else { Engine::Rusthdl })
+    PossibleValuesParser::new(Engine::ALL.map(Engine::name)).map(|name| {
+        Engine::ALL.into_iter().find(|engine| engine.name() == name).expect("the parser takes these names only")
+    })
 }
 
 /// Print the result, as one JSON object or as a table.

