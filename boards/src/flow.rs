@@ -184,46 +184,6 @@ fn utilization(line: &str) -> Option<(String, u64, u64)> {
 mod tests {
     use super::*;
 
-    fn out(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("bitline-flow-{}-{name}", std::process::id()))
-    }
-
-    fn flow(out: &Path) -> Flow {
-        Flow::new(Board::named("icebreaker").unwrap(), &Machine::named("digits").unwrap(), out).unwrap()
-    }
-
-    #[test]
-    fn stage_runs_once_for_a_key_and_again_for_another() {
-        let out = out("stage");
-        let flow = flow(&out);
-        let (one, other) = (hash(&[b"a", b"b"]), hash(&[b"ab", b""]));
-        assert_ne!(one, other, "parts must not run into each other");
-        let mut runs = 0;
-        for key in [&one, &one, &other] {
-            let (folder, _) = flow
-                .stage("s", key, |work| {
-                    runs += 1;
-                    write(&work.join("result"), b"x")
-                })
-                .unwrap();
-            assert!(folder.join("result").exists());
-        }
-        assert_eq!(runs, 2);
-        std::fs::remove_dir_all(out).unwrap();
-    }
-
-    #[test]
-    fn stage_that_fails_leaves_nothing_that_counts_as_done() {
-        let out = out("fails");
-        let flow = flow(&out);
-        let key = hash(&[b"k"]);
-        let failed = BoardError::MissingTool { tool: "yosys".into() };
-        assert_eq!(flow.stage("s", &key, |_| Err(failed.clone())).unwrap_err(), failed);
-        let (_, took) = flow.stage("s", &key, |_| Ok(())).unwrap();
-        assert!(took.is_some());
-        std::fs::remove_dir_all(out).unwrap();
-    }
-
     #[test]
     fn utilization_reads_nextpnrs_table_and_nothing_else() {
         let line = "Info: \t         ICESTORM_LC:  5993/ 5280   113%";

@@ -87,3 +87,41 @@ pub fn run(folder: &Path, tool: &str, options: &[&str], log: &str) -> Result<(),
     let tail = lines[lines.len().saturating_sub(8)..].join("\n");
     Err(BoardError::ToolFailed { tool: tool.to_string(), status: output.status.to_string(), log, tail })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn out(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("bitline-flow-{}-{name}", std::process::id()))
+    }
+
+    #[test]
+    fn stage_runs_once_for_a_key_and_again_for_another() {
+        let out = out("stage");
+        let (one, other) = (hash(&[b"a", b"b"]), hash(&[b"ab", b""]));
+        assert_ne!(one, other, "parts must not run into each other");
+        let mut runs = 0;
+        for key in [&one, &one, &other] {
+            let (folder, _) = stage(&out, "s", key, |work| {
+                runs += 1;
+                write(&work.join("result"), b"x")
+            })
+            .unwrap();
+            assert!(folder.join("result").exists());
+        }
+        assert_eq!(runs, 2);
+        std::fs::remove_dir_all(out).unwrap();
+    }
+
+    #[test]
+    fn stage_that_fails_leaves_nothing_that_counts_as_done() {
+        let out = out("fails");
+        let key = hash(&[b"k"]);
+        let failed = BoardError::MissingTool { tool: "yosys".into() };
+        assert_eq!(stage(&out, "s", &key, |_| Err(failed.clone())).unwrap_err(), failed);
+        let (_, took) = stage(&out, "s", &key, |_| Ok(())).unwrap();
+        assert!(took.is_some());
+        std::fs::remove_dir_all(out).unwrap();
+    }
+}

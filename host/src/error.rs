@@ -197,6 +197,14 @@ pub enum HostError {
     /// A tool of the open flow is missing or failed.
     #[error(transparent)]
     Board(#[from] BoardError),
+    /// No problem of the set has that name.
+    #[error("{name} is no problem of the set; there are {known} and further random/N")]
+    ProblemName {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// The engine cannot do what was asked.
     #[error(
         "the {engine} engine has no {option}; leave the option out or choose --engine rusthdl, which has every one"

@@ -8,9 +8,11 @@ pub mod leds;
 pub mod link;
 pub mod outcome;
 pub mod problem;
+pub mod problem_set;
 pub mod procedure;
 pub mod register_page;
 pub mod report;
 pub mod simulated_run;
+pub mod verify;
 
 pub use error::HostError;

@@ -9,6 +9,7 @@ mod report;
 mod run;
 mod sim;
 mod train;
+mod verify;
 
 use clap::Subcommand;
 
@@ -36,6 +37,8 @@ pub enum Command {
     Run(run::RunArguments),
     /// Put a simulated machine behind a pseudo-terminal, for `bitline run --port`
     Board(board::BoardArguments),
+    /// Run one set of problems, corners and random ones, on the rungs of the ladder, and compare each with the golden model
+    Verify(verify::VerifyArguments),
     /// Write a machine's gateware as Verilog
     Export(export::ExportArguments),
     /// Run the digits and write one HTML file with curves, scale factors, LEDs, crossbar, confusion and counters
@@ -55,6 +58,7 @@ pub fn run(command: Command) -> anyhow::Result<Verdict> {
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Board(arguments) => board::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

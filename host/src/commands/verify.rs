@@ -1,0 +1,124 @@
+//! `bitline verify`: one set of problems on the rungs of the ladder.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use bitline_host::problem_set::{make, names};
+use bitline_host::verify::{Rung, RungResult, climb};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::Verdict;
+use super::arguments::MachineArgument;
+
+/// Arguments of `bitline verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    #[command(flatten)]
+    machine: MachineArgument,
+    /// Rung, as in R2, or several, as in R0..R2: R0 integer product, R1 RustHDL, R2 exported Verilog
+    #[arg(long, default_value = "R0..R2", value_parser = rungs)]
+    rung: RungRange,
+    /// Seed of what is random; random problem K is that of seed SEED + K
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Random problems, after the corners
+    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    problems: u64,
+    /// Run this problem only, as a difference names it
+    #[arg(long, value_name = "NAME")]
+    problem: Option<String>,
+    /// Print one JSON object a rung instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Rungs from a first to a last.
+#[derive(Debug, Clone)]
+struct RungRange(Vec<Rung>);
+
+fn rungs(text: &str) -> Result<RungRange, String> {
+    let rung = |name: &str| {
+        let known = Rung::ALL.map(|rung| rung.to_string()).join(", ");
+        Rung::ALL
+            .into_iter()
+            .find(|rung| rung.to_string().eq_ignore_ascii_case(name.trim()))
+            .ok_or_else(|| format!("{name} is no rung; there are {known}, and ranges like R0..R2"))
+    };
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let (first, last) = (rung(first)?, rung(last)?);
+    let between: Vec<Rung> = Rung::ALL.into_iter().filter(|rung| (first..=last).contains(rung)).collect();
+    if between.is_empty() { Err(format!("{text} has its last rung below its first")) } else { Ok(RungRange(between)) }
+}
+
+/// Run it.
+pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
+    let machine = arguments.machine.machine()?;
+    let names = match &arguments.problem {
+        Some(name) => vec![name.clone()],
+        None => names(arguments.seed, arguments.problems),
+    };
+    let problems = names.iter().map(|name| make(&machine, name, arguments.seed)).collect::<Result<Vec<_>, _>>()?;
+    if !arguments.json {
+        println!("machine {}, {} problems, seed {}\n", machine.name, problems.len(), arguments.seed);
+        println!(
+            "{:<5} {:<30} {:>9} {:>9} {:>9} {:>12} {:>9}",
+            "rung", "compared with golden", "problems", "outputs", "counters", "differences", "seconds"
+        );
+    }
+    let work = PathBuf::from("out/verilated");
+    let mut failed = false;
+    for rung in &arguments.rung.0 {
+        let bar = ProgressBar::new(problems.len() as u64)
+            .with_style(ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} problems, {eta} left")?)
+            .with_prefix(rung.to_string());
+        let result = climb(*rung, &problems, &work, &mut || bar.inc(1));
+        bar.finish_and_clear();
+        let result = match result {
+            Ok(result) => result,
+            Err(error) => bail!("rung {rung} could not run: {error}"),
+        };
+        failed |= !result.failures.is_empty();
+        if arguments.json {
+            println!("{}", json!({ "machine": machine.name, "seed": arguments.seed, "result": result }));
+        } else {
+            show(&result);
+        }
+        for failure in &result.failures {
+            eprintln!("{rung} differs in {}: {}", failure.problem, failure.difference);
+            eprintln!(
+                "reproduce: bitline verify --machine {} --rung {rung} --seed {} --problem {}",
+                machine.name, arguments.seed, failure.problem
+            );
+        }
+    }
+    Ok(if failed { Verdict::Differs } else { Verdict::Equal })
+}
+
+fn show(result: &RungResult) {
+    println!(
+        "{:<5} {:<30} {:>9} {:>9} {:>9} {:>12} {:>9.1}",
+        result.rung.to_string(),
+        result.rung.description(),
+        result.problems,
+        result.outputs,
+        result.counters,
+        result.failures.len(),
+        result.seconds
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rungs_takes_one_and_a_range_and_nothing_else() {
+        assert_eq!(rungs("R1").unwrap().0, [Rung::R1]);
+        assert_eq!(rungs("r0..R2").unwrap().0, Rung::ALL);
+        for text in ["", "R9", "R2..R0", "R0..", "1"] {
+            assert!(rungs(text).is_err(), "{text}");
+        }
+    }
+}

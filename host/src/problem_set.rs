@@ -1,0 +1,161 @@
+//! The problems that every rung of the ladder runs: corners first, then random ones, each known by a name.
+
+use bitline_golden::array::{DeviceArray, weight_range};
+use bitline_golden::machine::{Machine, QuantizerConfig};
+use bitline_golden::random::stream;
+use ndarray::Array2;
+use rand::Rng;
+
+use crate::error::HostError;
+use crate::problem::{Problem, Source};
+
+/// Most images of a random problem.
+const MOST_IMAGES: usize = 8;
+/// Bits that the saturating machine's quantizer lacks.
+const CLIPPED_BITS: u32 = 2;
+
+/// A problem and the name that makes it again, with its seed.
+#[derive(Debug, Clone)]
+pub struct NamedProblem {
+    /// `corner/...` or `random/N`.
+    pub name: String,
+    /// The problem.
+    pub problem: Problem,
+}
+
+/// The corners, in this order.
+const CORNERS: [&str; 11] = [
+    "no-images",
+    "all-zero-weights",
+    "all-zero-inputs",
+    "largest-weights-and-inputs",
+    "most-negative-weights",
+    "one-hot-row",
+    "all-devices-lrs",
+    "stuck-devices",
+    "one-image",
+    "more-images-than-slots",
+    "saturating-quantizer",
+];
+
+/// The machine of a corner whose quantizer clamps: two bits fewer than the machine's own, at least one.
+///
+/// Gateware of its own: the quantizer is built in.
+pub fn saturating(machine: &Machine) -> Machine {
+    let bits = machine.quantizer.bits.saturating_sub(CLIPPED_BITS).max(1);
+    let mut name = format!("{}-clip", machine.name);
+    name.truncate(16);
+    Machine { name, quantizer: QuantizerConfig { bits, ..machine.quantizer }, ..machine.clone() }
+}
+
+/// Names of the set: every corner and `random` random problems, the first of which is `random/SEED`.
+pub fn names(seed: u64, random: u64) -> Vec<String> {
+    let corners = CORNERS.iter().map(|corner| format!("corner/{corner}"));
+    corners.chain((0..random).map(|k| format!("random/{}", seed.wrapping_add(k)))).collect()
+}
+
+/// The problem of that name. Corners draw what they leave open from `seed`.
+///
+/// # Errors
+/// [`HostError::ProblemName`] lists the names; [`HostError::Golden`] for a machine that cannot hold it.
+pub fn make(machine: &Machine, name: &str, seed: u64) -> Result<NamedProblem, HostError> {
+    let unknown = || HostError::ProblemName { name: name.to_string(), known: names(seed, 1).join(", ") };
+    let problem = match name.split_once('/') {
+        Some(("random", number)) => {
+            let number = number.parse().map_err(|_| unknown())?;
+            let images = stream("images of a random problem", number).random_range(1..=MOST_IMAGES);
+            Problem::new(machine.clone(), &Source::MadeUp(number), Some(images))?
+        }
+        Some(("corner", corner)) if CORNERS.contains(&corner) => make_corner(machine, corner, seed)?,
+        _ => return Err(unknown()),
+    };
+    Ok(NamedProblem { name: name.to_string(), problem })
+}
+
+fn make_corner(machine: &Machine, corner: &str, seed: u64) -> Result<Problem, HostError> {
+    let made_up = |machine: &Machine, images| Problem::new(machine.clone(), &Source::MadeUp(seed), Some(images));
+    let (low, high) = weight_range(machine.weight_bits);
+    let largest = (1u16 << machine.input_bits) - 1;
+    let with = |weight: Option<i32>, code: Option<u16>| -> Result<Problem, HostError> {
+        let mut problem = made_up(machine, 2)?;
+        if let Some(weight) = weight {
+            let weights = Array2::from_elem((machine.outputs, machine.rows), weight as i8);
+            problem.array = DeviceArray::from_weights(machine, &weights)?;
+        }
+        if let Some(code) = code {
+            problem.images.fill(code as u8);
+        }
+        Ok(problem)
+    };
+    match corner {
+        "no-images" => made_up(machine, 0),
+        "all-zero-weights" => with(Some(if machine.weight_bits == 1 { -1 } else { 0 }), None),
+        "all-zero-inputs" => with(None, Some(0)),
+        "largest-weights-and-inputs" => with(Some(high), Some(largest)),
+        "most-negative-weights" => with(Some(low), Some(largest)),
+        "one-hot-row" => {
+            // An image for each row, as far as the slots go, with that row's input alone at its largest.
+            let mut problem = made_up(machine, machine.inputs().min(machine.slots))?;
+            problem.images.fill(0);
+            let last = machine.inputs() - 1;
+            for (i, mut image) in problem.images.rows_mut().into_iter().enumerate() {
+                image[last - i] = largest as u8;
+            }
+            Ok(problem)
+        }
+        "all-devices-lrs" => {
+            let mut problem = with(None, Some(largest))?;
+            for row in 0..machine.rows {
+                (0..machine.columns()).for_each(|column| problem.array.set(row, column, true));
+            }
+            Ok(problem)
+        }
+        "stuck-devices" => {
+            let mut problem = made_up(machine, 4)?;
+            problem.array.stick_fraction(0.1, 0.5, &mut stream("stuck devices of a corner", seed))?;
+            Ok(problem)
+        }
+        "one-image" => made_up(machine, 1),
+        "more-images-than-slots" => made_up(machine, machine.slots + 1),
+        "saturating-quantizer" => made_up(&saturating(machine), 6),
+        _ => unreachable!("the caller checked the name"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::expect;
+
+    #[test]
+    fn every_name_makes_its_problem_for_every_machine() {
+        for machine in Machine::names().map(|name| Machine::named(name).unwrap()) {
+            for name in names(5, 3) {
+                let made = make(&machine, &name, 5).unwrap();
+                assert_eq!(made.name, name);
+            }
+        }
+        assert!(make(&Machine::named("tiny").unwrap(), "corner/round", 5).is_err());
+    }
+
+    #[test]
+    fn corners_reach_what_they_are_named_for() {
+        let machine = Machine::named("tiny").unwrap();
+        let counters = |name: &str| expect(&make(&machine, name, 5).unwrap().problem).unwrap().counters;
+        assert_eq!(counters("corner/no-images").images, 0);
+        assert!(counters("corner/more-images-than-slots").images > machine.slots as u64);
+        assert!(counters("corner/saturating-quantizer").saturations > 0);
+        assert!(make(&machine, "corner/stuck-devices", 5).unwrap().problem.array.stuck_devices() > 0);
+        let negative = expect(&make(&machine, "corner/most-negative-weights", 5).unwrap().problem).unwrap();
+        assert!(negative.outputs.iter().all(|y| *y < 0));
+    }
+
+    #[test]
+    fn same_seed_makes_the_same_problem() {
+        let machine = Machine::named("tiny").unwrap();
+        for name in names(9, 2) {
+            let [a, b] = [0; 2].map(|_| make(&machine, &name, 9).unwrap().problem);
+            assert_eq!((a.array, a.images, a.labels), (b.array, b.images, b.labels), "{name}");
+        }
+    }
+}

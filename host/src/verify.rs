@@ -1,0 +1,190 @@
+//! Runs one set of problems on the rungs of the ladder (contract section 8).
+
+use std::fmt;
+use std::path::Path;
+use std::time::Instant;
+
+use bitline_golden::machine::Machine;
+use bitline_golden::packed;
+use ndarray::Array2;
+use serde::Serialize;
+
+use crate::comparison::expect;
+use crate::engine::{Engine, EngineOptions};
+use crate::error::HostError;
+use crate::problem::Problem;
+use crate::problem_set::NamedProblem;
+use crate::procedure::batches;
+use crate::simulated_run;
+
+/// A rung: what is compared with golden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Rung {
+    /// The plain integer product, and golden's packed version.
+    R0,
+    /// The RustHDL simulation.
+    R1,
+    /// The exported Verilog, compiled by Verilator.
+    R2,
+}
+
+impl Rung {
+    /// All there are, from the bottom up.
+    pub const ALL: [Self; 3] = [Self::R0, Self::R1, Self::R2];
+
+    /// What it compares, in words.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::R0 => "integer product, packed model",
+            Self::R1 => "RustHDL simulation",
+            Self::R2 => "exported Verilog, Verilator",
+        }
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+/// A problem that came out differently.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The problem.
+    pub problem: String,
+    /// The first difference, in words: image, output, numbers, clock.
+    pub difference: String,
+}
+
+/// What a rung said.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RungResult {
+    /// The rung.
+    pub rung: Rung,
+    /// Problems run.
+    pub problems: usize,
+    /// Outputs compared.
+    pub outputs: usize,
+    /// Counters compared.
+    pub counters: usize,
+    /// The problems that differ.
+    pub failures: Vec<Failure>,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+/// What one problem said.
+struct Compared {
+    outputs: usize,
+    counters: usize,
+    difference: Option<String>,
+}
+
+/// Run problems on a rung; `seen` is called after each.
+///
+/// # Errors
+/// [`HostError`] for whatever keeps a problem from running; that is no difference.
+pub fn climb(
+    rung: Rung,
+    problems: &[NamedProblem],
+    work: &Path,
+    seen: &mut dyn FnMut(),
+) -> Result<RungResult, HostError> {
+    let started = Instant::now();
+    let mut result =
+        RungResult { rung, problems: problems.len(), outputs: 0, counters: 0, failures: Vec::new(), seconds: 0.0 };
+    for NamedProblem { name, problem } in problems {
+        let compared = match rung {
+            Rung::R0 => against_product(problem)?,
+            Rung::R1 => on_engine(problem, Engine::Rusthdl, work)?,
+            Rung::R2 => on_engine(problem, Engine::Verilator, work)?,
+        };
+        result.outputs += compared.outputs;
+        result.counters += compared.counters;
+        let failure = |difference| Failure { problem: name.clone(), difference };
+        result.failures.extend(compared.difference.map(failure));
+        seen();
+    }
+    result.seconds = started.elapsed().as_secs_f64();
+    Ok(result)
+}
+
+fn on_engine(problem: &Problem, engine: Engine, work: &Path) -> Result<Compared, HostError> {
+    let options = EngineOptions { engine, work: work.to_path_buf(), ..EngineOptions::default() };
+    let outcome = simulated_run::run(problem, &options, None, &mut |_| ())?.outcome;
+    Ok(Compared {
+        outputs: outcome.outputs_compared,
+        counters: outcome.counters.0.len(),
+        difference: outcome.first_difference.map(|difference| difference.to_string()),
+    })
+}
+
+/// Golden's plain model against its packed one, and, where the quantizer is lossless, against the integer product.
+fn against_product(problem: &Problem) -> Result<Compared, HostError> {
+    let Problem { machine, array, images, labels, .. } = problem;
+    let expected = expect(problem)?;
+    let mut difference = None;
+    let mut differs = |text: String| {
+        difference.get_or_insert(text);
+    };
+    if machine.is_lossless() {
+        let product = integer_product(machine, problem);
+        for ((image, output), y) in product.indexed_iter() {
+            let golden = i64::from(expected.outputs[[image, output]]);
+            if *y != golden {
+                differs(format!("image {image}, output {output}: the integer product is {y}, golden {golden}"));
+            }
+        }
+    }
+    let mut counters = bitline_golden::counters::Counters::default();
+    for batch in batches(machine, images.nrows()) {
+        let part = images.slice(ndarray::s![batch.clone(), ..]).to_owned();
+        let packed = packed::run(machine, array, &part, &labels[batch.clone()])?;
+        for (i, image) in batch.enumerate() {
+            let (ours, golden) = (packed.outputs.row(i), expected.outputs.row(image));
+            if let Some(output) = (0..machine.outputs).find(|output| ours[*output] != golden[*output]) {
+                let (got, wanted) = (ours[output], golden[output]);
+                differs(format!("image {image}, output {output}: the packed model has {got}, golden {wanted}"));
+            }
+        }
+        counters = counters.accumulate(&packed.counters);
+    }
+    if counters != expected.counters {
+        differs(format!("counters: the packed model has {counters:?}, golden {:?}", expected.counters));
+    }
+    Ok(Compared { outputs: expected.outputs.len(), counters: counters.values().len(), difference })
+}
+
+/// y = sum over rows of weight times input, the weights read back from the devices as two's complement.
+fn integer_product(machine: &Machine, problem: &Problem) -> Array2<i64> {
+    let top = machine.weight_bits - 1;
+    let weight = |row: usize, output: usize| -> i64 {
+        (0..machine.weight_bits)
+            .filter(|j| problem.array.get(row, output * machine.weight_bits + j))
+            .map(|j| {
+                if machine.weight_bits == 1 {
+                    1
+                } else if j == top {
+                    -(1 << j)
+                } else {
+                    1 << j
+                }
+            })
+            .sum()
+    };
+    // A binary device in HRS stands for -1.
+    let offset = if machine.weight_bits == 1 { 1 } else { 0 };
+    Array2::from_shape_fn((problem.images.nrows(), machine.outputs), |(image, output)| {
+        (0..machine.rows)
+            .map(|row| {
+                let code = if row < machine.inputs() {
+                    i64::from(problem.images[[image, row]])
+                } else {
+                    i64::from(machine.bias_code)
+                };
+                code * ((1 + offset) * weight(row, output) - offset)
+            })
+            .sum()
+    })
+}
