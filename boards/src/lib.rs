@@ -12,6 +12,7 @@ pub mod budget;
 pub mod constraints;
 pub mod error;
 pub mod flow;
+pub mod netlist;
 pub mod stage;
 pub mod tools;
 pub mod usage;

@@ -4,6 +4,7 @@
 //! model and turns bytes into bits; this side hands it clocks and bytes over a pipe.
 
 use crate::error::BoardError;
+use crate::netlist::Netlist;
 use crate::stage::{hash, run, stage, write};
 use crate::tools;
 use bitline_golden::machine::Machine;
@@ -34,9 +35,13 @@ const OPTIONS: [&str; 14] = [
     "CFG_CXXFLAGS_PCH_I=-include",
 ];
 
+/// And for a netlist: the cells' models, which are not written for lint; no default for a pin that is left open.
+const NETLIST_OPTIONS: [&str; 3] = ["cells.v", "-Wno-fatal", "-DNO_ICE40_DEFAULT_ASSIGNMENTS"];
+
 /// A Verilated machine at power-on.
 #[derive(Debug)]
 pub struct VerilatedMachine {
+    description: String,
     name: String,
     process: Child,
     requests: BufWriter<ChildStdin>,
@@ -53,22 +58,46 @@ pub struct VerilatedMachine {
 /// # Errors
 /// [`BoardError`]: Verilator, `make` or a C++ compiler is missing, or says what is wrong with the Verilog.
 pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
+    build(&machine.name, verilog, None, out)
+}
+
+/// The same for a netlist and the models of its cells.
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
+    build(&format!("{}-netlist", machine.name), &netlist.verilog, Some(&netlist.models), out)
+}
+
+fn build(name: &str, verilog: &str, models: Option<&str>, out: &Path) -> Result<PathBuf, BoardError> {
     let version = tools::version("verilator")?;
-    let key = hash(&[verilog.as_bytes(), MAIN.as_bytes(), OPTIONS.join(" ").as_bytes(), version.as_bytes()]);
-    let (folder, _) = stage(out, &machine.name, &key, |work| {
+    let cells = models.unwrap_or_default();
+    let key = hash(&[
+        verilog.as_bytes(),
+        cells.as_bytes(),
+        MAIN.as_bytes(),
+        OPTIONS.join(" ").as_bytes(),
+        version.as_bytes(),
+    ]);
+    let (folder, _) = stage(out, name, &key, |work| {
         write(&work.join("top.v"), verilog.as_bytes())?;
         write(&work.join("main.cpp"), MAIN.as_bytes())?;
-        run(work, "verilator", &[&OPTIONS[..], &["top.v", "main.cpp"]].concat(), "verilator.log")
+        let mut options = [&OPTIONS[..], &["top.v", "main.cpp"]].concat();
+        if models.is_some() {
+            write(&work.join("cells.v"), cells.as_bytes())?;
+            options.extend(NETLIST_OPTIONS);
+        }
+        run(work, "verilator", &options, "verilator.log")
     })?;
     Ok(folder.join("obj_dir/Vtop"))
 }
 
 impl VerilatedMachine {
-    /// Start a program that [`compile`] made.
+    /// Start a program that [`compile`] or [`compile_netlist`] made of `what`.
     ///
     /// # Errors
     /// [`BoardError::Io`] if it does not start.
-    pub fn start(machine: &Machine, program: &Path) -> Result<Self, BoardError> {
+    pub fn start(machine: &Machine, program: &Path, what: &str) -> Result<Self, BoardError> {
         let mut process = Command::new(program)
             .arg(machine.link.clocks_per_bit().to_string())
             .stdin(Stdio::piped())
@@ -77,6 +106,7 @@ impl VerilatedMachine {
             .map_err(|e| BoardError::io(program, "started", &e))?;
         let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
         Ok(Self {
+            description: format!("{what} of {}, compiled by Verilator, every bit on the wire", machine.name),
             name: machine.name.clone(),
             requests: BufWriter::new(stdin.expect("stdin was piped")),
             responses: BufReader::new(stdout.expect("stdout was piped")),
@@ -143,7 +173,7 @@ impl VirtualMachine for VerilatedMachine {
     }
 
     fn description(&self) -> String {
-        format!("exported Verilog of {}, compiled by Verilator, every bit on the wire", self.name)
+        self.description.clone()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use bitline_boards::netlist;
 use bitline_boards::verilated::{self, VerilatedMachine};
 use bitline_golden::board_model::ModelBoard;
 use bitline_golden::machine::Machine;
@@ -21,19 +22,22 @@ pub enum Engine {
     Rusthdl,
     /// The gateware's exported Verilog, compiled by Verilator.
     Verilator,
+    /// The netlist that Yosys makes of it for the iCE40, with the cell models Yosys ships, compiled by Verilator.
+    Netlist,
     /// The golden model behind the same link.
     Golden,
 }
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Rusthdl, Self::Verilator, Self::Golden];
+    pub const ALL: [Self; 4] = [Self::Rusthdl, Self::Verilator, Self::Netlist, Self::Golden];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rusthdl => "rusthdl",
             Self::Verilator => "verilator",
+            Self::Netlist => "netlist",
             Self::Golden => "golden",
         }
     }
@@ -97,14 +101,19 @@ pub fn start(
                 Some(problem) => board.with_contents(problem.array.clone(), &problem.images, &problem.labels)?,
             }))
         }
-        Engine::Verilator => {
+        Engine::Verilator | Engine::Netlist => {
             if options.vcd.is_some() {
                 return Err(HostError::EngineLacks { engine: options.engine, option: "--vcd" });
             }
             let contents = contents.map(contents_of).unwrap_or_default();
             let text = verilog(machine, &ExportOptions { contents, clock_hz: None })?;
-            let program = verilated::compile(machine, &text, &options.work)?;
-            Ok(Box::new(VerilatedMachine::start(machine, &program)?))
+            let (program, what) = if options.engine == Engine::Netlist {
+                let netlist = netlist::ice40(&machine.name, &text, &options.work)?;
+                (verilated::compile_netlist(machine, &netlist, &options.work)?, "iCE40 netlist")
+            } else {
+                (verilated::compile(machine, &text, &options.work)?, "exported Verilog")
+            };
+            Ok(Box::new(VerilatedMachine::start(machine, &program, what)?))
         }
         Engine::Rusthdl => {
             let link = if options.wire { LinkMode::Wire } else { LinkMode::Bytes };

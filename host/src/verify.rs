@@ -26,11 +26,13 @@ pub enum Rung {
     R1,
     /// The exported Verilog, compiled by Verilator.
     R2,
+    /// The netlist that Yosys makes of it for the iCE40, with Yosys' cell models, compiled by Verilator.
+    R3,
 }
 
 impl Rung {
     /// All there are, from the bottom up.
-    pub const ALL: [Self; 3] = [Self::R0, Self::R1, Self::R2];
+    pub const ALL: [Self; 4] = [Self::R0, Self::R1, Self::R2, Self::R3];
 
     /// What it compares, in words.
     pub fn description(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Rung {
             Self::R0 => "integer product, packed model",
             Self::R1 => "RustHDL simulation",
             Self::R2 => "exported Verilog, Verilator",
+            Self::R3 => "iCE40 netlist, Verilator",
         }
     }
 }
@@ -99,6 +102,7 @@ pub fn climb(
             Rung::R0 => against_product(problem)?,
             Rung::R1 => on_engine(problem, Engine::Rusthdl, work)?,
             Rung::R2 => on_engine(problem, Engine::Verilator, work)?,
+            Rung::R3 => on_engine(problem, Engine::Netlist, work)?,
         };
         result.outputs += compared.outputs;
         result.counters += compared.counters;

@@ -78,7 +78,7 @@ fn wrong_arguments_exit_with_2_and_say_why() {
         ),
         (&["sim", "--images", "-1"], "--images"),
         (&["sim", "--machine", "big"], "possible values: tiny, digits, digits-turbo"),
-        (&["sim", "--engine", "verilog"], "possible values: rusthdl, verilator, golden"),
+        (&["sim", "--engine", "verilog"], "possible values: rusthdl, verilator, netlist, golden"),
         (&["sim", "--engine", "golden", "--wire"], "the golden engine has no --wire"),
         (&["sim", "--engine", "golden", "--vcd", "x.vcd"], "the golden engine has no --vcd"),
         (&["sim", "--engine", "golden", "--fault-flip", "65,0"], "there is no device at row 65, column 0"),

@@ -1,4 +1,5 @@
-//! Rung R2: the exported Verilog, compiled by Verilator and driven bit by bit over its serial pins, equals golden.
+//! Rungs R2 and R3: the exported Verilog, and the netlist made of it, compiled by Verilator and driven bit by bit over
+//! their serial pins, equal golden.
 
 use std::path::Path;
 
@@ -46,6 +47,17 @@ fn verilated_machine_with_saturating_quantizers_equals_golden() {
 }
 
 #[test]
+fn netlist_of_tiny_equals_golden_on_made_up_problems() {
+    let tiny = Machine::named("tiny").unwrap();
+    let options = EngineOptions { engine: Engine::Netlist, ..verilator() };
+    for seed in 0..4 {
+        let problem = Problem::new(tiny.clone(), &Source::MadeUp(seed), Some([0, 1, 5, 20][seed as usize])).unwrap();
+        let outcome = simulated_run::run(&problem, &options, None, &mut |_| ()).unwrap().outcome;
+        assert!(outcome.equal, "seed {seed}: {outcome}");
+    }
+}
+
+#[test]
 fn verilated_machine_has_no_fault_option_and_says_so() {
     let problem = Problem::new(Machine::named("tiny").unwrap(), &Source::MadeUp(1), Some(1)).unwrap();
     let error = simulated_run::run(&problem, &verilator(), Some((0, 0)), &mut |_| ()).unwrap_err();
@@ -60,7 +72,7 @@ fn verilated_machine_with_a_wrong_table_differs() {
     let wrong = text.replace("assign y = a ^ b ^ (p & d);", "assign y = a ^ b ^ (p | d);");
     assert_ne!(text, wrong, "the table has changed its text: change it here too");
     let program = verilated::compile(&machine, &wrong, &verilator().work).unwrap();
-    let model = VerilatedMachine::start(&machine, &program).unwrap();
+    let model = VerilatedMachine::start(&machine, &program, "damaged Verilog").unwrap();
     let port = InProcessPort::new(Box::new(model), machine.link.clock_hz);
     let mut client = Client::new(port, ClientOptions::default());
     let hash = build_hash(&problem.machine);

@@ -21,8 +21,8 @@ use super::arguments::{MachineArgument, built_in_problem, engine_parser};
 pub struct BoardArguments {
     #[command(flatten)]
     machine: MachineArgument,
-    /// What runs the machine: the gateware clock by clock, its exported Verilog through Verilator, or the golden model
-    /// behind the same link
+    /// What runs the machine: the gateware clock by clock, its exported Verilog or its iCE40 netlist through
+    /// Verilator, or the golden model behind the same link
     #[arg(long, default_value = "rusthdl", value_parser = engine_parser())]
     engine: Engine,
     /// Carry every bit over a simulated UART; without it the link takes whole bytes, which is faster

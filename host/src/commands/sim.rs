@@ -14,8 +14,8 @@ use super::arguments::{ImageBar, ProblemArguments, engine_parser, print};
 pub struct SimArguments {
     #[command(flatten)]
     problem: ProblemArguments,
-    /// What runs the machine: the gateware clock by clock, its exported Verilog through Verilator, or the golden model
-    /// behind the same link
+    /// What runs the machine: the gateware clock by clock, its exported Verilog or its iCE40 netlist through
+    /// Verilator, or the golden model behind the same link
     #[arg(long, default_value = "rusthdl", value_parser = engine_parser())]
     engine: Engine,
     /// Carry every bit over a simulated UART; without it the link takes whole bytes, which is faster

@@ -17,8 +17,9 @@ use super::arguments::MachineArgument;
 pub struct VerifyArguments {
     #[command(flatten)]
     machine: MachineArgument,
-    /// Rung, as in R2, or several, as in R0..R2: R0 integer product, R1 RustHDL, R2 exported Verilog
-    #[arg(long, default_value = "R0..R2", value_parser = rungs)]
+    /// Rung, as in R2, or several, as in R0..R3: R0 integer product, R1 RustHDL, R2 exported Verilog,
+    /// R3 iCE40 netlist
+    #[arg(long, default_value = "R0..R3", value_parser = rungs)]
     rung: RungRange,
     /// Seed of what is random; random problem K is that of seed SEED + K
     #[arg(long, default_value_t = 1)]
@@ -44,7 +45,7 @@ fn rungs(text: &str) -> Result<RungRange, String> {
         Rung::ALL
             .into_iter()
             .find(|rung| rung.to_string().eq_ignore_ascii_case(name.trim()))
-            .ok_or_else(|| format!("{name} is no rung; there are {known}, and ranges like R0..R2"))
+            .ok_or_else(|| format!("{name} is no rung; there are {known}, and ranges like R0..R3"))
     };
     let (first, last) = text.split_once("..").unwrap_or((text, text));
     let (first, last) = (rung(first)?, rung(last)?);
@@ -116,7 +117,7 @@ mod tests {
     #[test]
     fn rungs_takes_one_and_a_range_and_nothing_else() {
         assert_eq!(rungs("R1").unwrap().0, [Rung::R1]);
-        assert_eq!(rungs("r0..R2").unwrap().0, Rung::ALL);
+        assert_eq!(rungs("r0..R3").unwrap().0, Rung::ALL);
         for text in ["", "R9", "R2..R0", "R0..", "1"] {
             assert!(rungs(text).is_err(), "{text}");
         }
