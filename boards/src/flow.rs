@@ -78,15 +78,9 @@ impl Flow {
     pub fn synthesise(&self, source: &str) -> Result<Synthesis, BoardError> {
         let source = source.as_bytes();
         let wrapper = wrapper::text(&self.board, &self.machine);
-        let synth = match self.board.device.family {
-            // On iCE40 the older mapper takes fewer lookup tables; area is what is short there.
-            Family::Ice40 => "synth_ice40 -device u",
-            Family::Ecp5 => "synth_ecp5 -abc9",
-        };
         let script = format!(
-            "read_verilog -sv top.v board_top.v; {synth} -top {}; setattr -mod -unset keep_hierarchy *; flatten; opt_clean; \
-             write_json netlist.json; tee -q -o stat.json stat -json",
-            wrapper::MODULE
+            "read_verilog -sv top.v board_top.v; {}; write_json netlist.json; tee -q -o stat.json stat -json",
+            synthesis(self.board.device.family, wrapper::MODULE)
         );
         let key = hash(&[source, wrapper.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
         let (folder, took) = stage(&self.out, "synthesis", &key, |work| {
@@ -170,6 +164,18 @@ impl Flow {
             },
         }
     }
+}
+
+/// Yosys' commands from Verilog to one flat module `top` of a family's cells.
+///
+/// Flattened after mapping, since some modules are borders that mapping must keep (ADR 0007).
+pub(crate) fn synthesis(family: Family, top: &str) -> String {
+    let synth = match family {
+        // On iCE40 the older mapper takes fewer lookup tables; area is what is short there.
+        Family::Ice40 => "synth_ice40 -device u",
+        Family::Ecp5 => "synth_ecp5 -abc9",
+    };
+    format!("{synth} -top {top}; setattr -mod -unset keep_hierarchy *; flatten; opt_clean")
 }
 
 /// A line of nextpnr's table of what is used: `Info:  ICESTORM_LC:  5993/ 5280   113%`.

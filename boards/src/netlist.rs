@@ -1,6 +1,8 @@
 //! Netlists: a machine's Verilog as the cells of a part, with the simulation models that Yosys ships for them.
 
+use crate::board::Family;
 use crate::error::BoardError;
+use crate::flow::synthesis;
 use crate::stage::{hash, run, stage, write};
 use crate::tools;
 use std::path::{Path, PathBuf};
@@ -21,12 +23,12 @@ pub struct Netlist {
 /// # Errors
 /// [`BoardError`]: Yosys is missing or failed, or its cell models are not where it keeps them.
 pub fn ice40(name: &str, verilog: &str, out: &Path) -> Result<Netlist, BoardError> {
-    let script = "read_verilog -sv top.v; synth_ice40 -device u -top top; setattr -mod -unset keep_hierarchy *; flatten; \
-                  opt_clean; write_verilog -noattr netlist.v";
+    let script =
+        format!("read_verilog -sv top.v; {}; write_verilog -noattr netlist.v", synthesis(Family::Ice40, "top"));
     let key = hash(&[verilog.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
     let (folder, _) = stage(out, &format!("{name}-ice40"), &key, |work| {
         write(&work.join("top.v"), verilog.as_bytes())?;
-        run(work, "yosys", &["-q", "-l", "yosys.log", "-p", script], "yosys.log")
+        run(work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")
     })?;
     let read = |file: PathBuf| std::fs::read_to_string(&file).map_err(|e| BoardError::io(&file, "read", &e));
     Ok(Netlist { verilog: read(folder.join("netlist.v"))?, models: read(models(ICE40_MODELS)?)? })
