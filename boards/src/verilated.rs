@@ -127,10 +127,10 @@ impl VerilatedMachine {
         self.requests.write_all(&(bytes.len() as u32).to_le_bytes())?;
         self.requests.write_all(bytes)?;
         self.requests.flush()?;
-        let mut head = [0; 7];
+        let mut head = [0; 6];
         self.responses.read_exact(&mut head)?;
         self.leds = u16::from_le_bytes([head[0], head[1]]);
-        let count = u32::from_le_bytes([head[3], head[4], head[5], head[6]]) as usize;
+        let count = u32::from_le_bytes([head[2], head[3], head[4], head[5]]) as usize;
         let start = output.len();
         output.resize(start + count, 0);
         self.responses.read_exact(&mut output[start..])

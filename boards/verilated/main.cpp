@@ -1,7 +1,7 @@
 // Runs a Verilated `top` for `bitline`: clocks, switches and serial bytes come in on stdin, what the pins did goes out on stdout.
 //
 // Request:  u32 clocks, u8 switches (bit 0 start, bit 1 reset), u32 count, count bytes for uart_rx.
-// Response: u16 leds, u8 line (1: nothing waits for uart_rx and none of it is under way), u32 count, count bytes from uart_tx.
+// Response: u16 leds, u32 count, count bytes from uart_tx.
 // All numbers little-endian. The only argument is the number of clocks a bit lasts. The program ends with its stdin.
 
 #include <cstdint>
@@ -46,7 +46,6 @@ struct Sender {
         clocks_left--;
         return frame & 1;
     }
-    bool idle() const { return bytes.empty() && bits_left == 0; }
 };
 
 // Samples each bit in its middle; a byte whose stop bit is low is dropped.
@@ -116,7 +115,6 @@ int main(int argc, char **argv) {
         }
         response.clear();
         put(response, top.leds, 2);
-        put(response, sender.idle(), 1);
         put(response, sent.size(), 4);
         response.insert(response.end(), sent.begin(), sent.end());
         if (fwrite(response.data(), 1, response.size(), stdout) != response.size() || fflush(stdout) != 0) return 2;
