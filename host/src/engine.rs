@@ -60,11 +60,13 @@ pub struct EngineOptions {
     pub vcd: Option<PathBuf>,
     /// Folder of what is compiled (by Verilator), kept for the next time.
     pub work: PathBuf,
+    /// The machine as [`compile`] made it before, for many starts; else it is looked for in `work`, and made.
+    pub compiled: Option<Compiled>,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { engine: Engine::default(), wire: false, vcd: None, work: "out/verilated".into() }
+        Self { engine: Engine::default(), wire: false, vcd: None, work: "out/verilated".into(), compiled: None }
     }
 }
 
@@ -78,6 +80,29 @@ pub fn contents_of(problem: &Problem) -> Contents {
         images: problem.images.rows().into_iter().map(|image| image.to_vec()).collect(),
         labels: problem.labels.clone(),
     }
+}
+
+/// A machine that Verilator compiled.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    program: PathBuf,
+    what: &'static str,
+}
+
+/// Export a machine's Verilog and compile it, as a netlist if that is the engine; what `options.work` has is not done again.
+///
+/// # Errors
+/// [`HostError`] for a machine without gateware, or a tool that is missing or failed.
+pub fn compile(machine: &Machine, options: &EngineOptions, contents: Option<&Problem>) -> Result<Compiled, HostError> {
+    let contents = contents.map(contents_of).unwrap_or_default();
+    let text = verilog(machine, &ExportOptions { contents, clock_hz: None })?;
+    let (program, what) = if options.engine == Engine::Netlist {
+        let netlist = netlist::ice40(&machine.name, &text, &options.work)?;
+        (verilated::compile_netlist(machine, &netlist, &options.work)?, "iCE40 netlist")
+    } else {
+        (verilated::compile(machine, &text, &options.work)?, "exported Verilog")
+    };
+    Ok(Compiled { program, what })
 }
 
 /// Make a machine at power-on; with `contents`, its memories hold that problem already (S001's stand-alone mode).
@@ -105,15 +130,11 @@ pub fn start(
             if options.vcd.is_some() {
                 return Err(HostError::EngineLacks { engine: options.engine, option: "--vcd" });
             }
-            let contents = contents.map(contents_of).unwrap_or_default();
-            let text = verilog(machine, &ExportOptions { contents, clock_hz: None })?;
-            let (program, what) = if options.engine == Engine::Netlist {
-                let netlist = netlist::ice40(&machine.name, &text, &options.work)?;
-                (verilated::compile_netlist(machine, &netlist, &options.work)?, "iCE40 netlist")
-            } else {
-                (verilated::compile(machine, &text, &options.work)?, "exported Verilog")
+            let compiled = match &options.compiled {
+                Some(compiled) => compiled.clone(),
+                None => compile(machine, options, contents)?,
             };
-            Ok(Box::new(VerilatedMachine::start(machine, &program, what)?))
+            Ok(Box::new(VerilatedMachine::start(machine, &compiled.program, compiled.what)?))
         }
         Engine::Rusthdl => {
             let link = if options.wire { LinkMode::Wire } else { LinkMode::Bytes };

@@ -1,8 +1,7 @@
 //! `bitline verify`: one set of problems on the rungs of the ladder.
 
-use std::path::PathBuf;
-
 use anyhow::bail;
+use bitline_host::engine::EngineOptions;
 use bitline_host::problem_set::{make, names};
 use bitline_host::verify::{Rung, RungResult, climb};
 use clap::Args;
@@ -68,7 +67,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
             "rung", "compared with golden", "problems", "outputs", "counters", "differences", "seconds"
         );
     }
-    let work = PathBuf::from("out/verilated");
+    let work = EngineOptions::default().work;
     let mut failed = false;
     for rung in &arguments.rung.0 {
         let bar = ProgressBar::new(problems.len() as u64)
