@@ -14,8 +14,13 @@ pub const ARGMAX_CYCLES: u64 = 1;
 /// From class and margin to the stored result and the counted image.
 pub const VERDICT_CYCLES: u64 = 1;
 
-/// From an image at the slot memory's outputs to the row drives: a machine that reads one image a clock registers it.
+/// From an image at the slot memory's outputs to the feeder: a machine that reads one image a clock registers it.
 pub fn image_register_cycles(machine: &Machine) -> u64 {
+    u64::from(machine.steps_per_image() == 1)
+}
+
+/// From an image to the row drives: a machine that reads one image a clock copies it for the columns of each output.
+pub fn feeder_cycles(machine: &Machine) -> u64 {
     u64::from(machine.steps_per_image() == 1)
 }
 
@@ -41,6 +46,7 @@ pub fn argmax_levels(machine: &Machine) -> u64 {
 pub fn pipeline_cycles(machine: &Machine) -> u64 {
     MEMORY_CYCLES
         + image_register_cycles(machine)
+        + feeder_cycles(machine)
         + column_counter_cycles(machine)
         + SHIFT_ADD_CYCLES
         + ARGMAX_CYCLES
@@ -66,6 +72,7 @@ pub fn output_clock(machine: &Machine, image: u64, output: usize) -> u64 {
         + last_step as u64
         + MEMORY_CYCLES
         + image_register_cycles(machine)
+        + feeder_cycles(machine)
         + column_counter_cycles(machine)
         + SHIFT_ADD_CYCLES
 }

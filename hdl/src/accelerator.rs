@@ -155,7 +155,8 @@ impl Accelerator {
         let data = Memory::LATENCY_CYCLES;
         let image = data + ImageRegister::latency_cycles(machine);
         let pulse_data = if pulse_groups(machine) == 1 { image } else { data + LaneSelect::LATENCY_CYCLES };
-        let count = image + ColumnCounter::latency_cycles(machine);
+        let rows = image + Feeder::latency_cycles(machine);
+        let count = rows + ColumnCounter::latency_cycles(machine);
         let sum = count + ShiftAdd::LATENCY_CYCLES;
         let width = |name: &str| find(name).width as usize;
         Ok(Self {
@@ -196,7 +197,7 @@ impl Accelerator {
                 .collect(),
             row_group_line: Delay::new(sequencer.row_group.bits(), image),
             plane_group_line: Delay::new(sequencer.plane_group.bits(), image),
-            row_first_line: FlagDelay::new(image),
+            row_first_line: FlagDelay::new(rows),
             lane_group_line: Delay::new(sequencer.pulse_group.bits(), data),
             pulse_group_line: Delay::new(sequencer.pulse_group.bits(), pulse_data),
             pulse_enable_line: FlagDelay::new(pulse_data),
@@ -252,7 +253,7 @@ impl Logic for Accelerator {
         clock!(self, clock, checksum, sequencer);
         clock!(self, clock, devices, slots, labels, shift_add, argmax, pulse_counter, saturation_counter, read_select);
         clock!(self, clock, row_group_line, plane_group_line, row_first_line, pulse_group_line, pulse_enable_line);
-        clock!(self, clock, lane_group_line, lane_select, image_register, address_check);
+        clock!(self, clock, lane_group_line, lane_select, image_register, feeder, address_check);
         clock!(self, clock, count_valid_line, output_first_line, subgroup_line, count_plane_group_line);
         clock!(self, clock, sum_valid_line);
         clock!(self, clock, read_region_line, read_lane_line, read_word_line);

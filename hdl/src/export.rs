@@ -1,5 +1,6 @@
 //! Verilog of a machine.
 
+use crate::feeder;
 use crate::population_count;
 use crate::simulation::{Contents, HdlError, build_hash};
 use crate::top::Top;
@@ -45,6 +46,7 @@ pub fn verilog(machine: &Machine, options: &ExportOptions) -> Result<String, Hdl
     );
     let text: String =
         text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(|l| format!("{l}\n")).collect();
-    let library = if text.contains("count_pair_sum") { population_count::LIBRARY } else { "" };
-    Ok(header + library + &text)
+    let libraries = [("count_pair_sum", population_count::LIBRARY), ("feeder_copy", feeder::LIBRARY)];
+    let used = libraries.iter().filter(|(module, _)| text.contains(module)).map(|(_, library)| *library);
+    Ok(header + &used.collect::<String>() + &text)
 }

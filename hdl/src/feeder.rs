@@ -1,7 +1,9 @@
 //! Gathers the inputs of a step.
 
 use crate::bus::{Bus, ROW_WORDS, SLOT_WORDS, WideBus, Words};
+use crate::verilog::range;
 use bitline_golden::machine::{Machine, bits_to_index};
+use bitline_golden::timing::feeder_cycles;
 use rust_hdl::prelude::*;
 
 /// Picks the planes and rows of one step out of an image, and adds the bias rows.
@@ -12,9 +14,13 @@ use rust_hdl::prelude::*;
 /// `row_group * row_lanes + r`: the image's code, `bias_code` for a bias row, 0 for rows and planes that do not exist.
 /// **Ports** `data` in, an image's packed codes; `row_group`, `plane_group` in; `rows` out, one bus a column lane and plane
 /// lane, since RustHDL's loops cannot share them out.
-/// **Timing** combinational.
+/// **Timing** latency [`Feeder::latency_cycles`], 0 or 1. A machine that reads one image a clock keeps a copy of the image
+/// for the columns of each output, so that one register need not drive the whole array.
+/// **State** the copies, 0 at power-on.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct Feeder {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
     /// The image.
     pub data: WideBus<In, SLOT_WORDS>,
     /// Which rows.
@@ -25,6 +31,7 @@ pub struct Feeder {
     pub rows: Vec<WideBus<Out, ROW_WORDS>>,
     _sources: Vec<Vec<Vec<Source>>>,
     _row_groups: usize,
+    _lanes_of_copy: Option<usize>,
     _seen: Option<(Words<SLOT_WORDS>, u64, u64)>,
 }
 
@@ -37,7 +44,9 @@ enum Source {
 
 impl Feeder {
     /// Clocks from inputs to outputs.
-    pub const LATENCY_CYCLES: u64 = 0;
+    pub fn latency_cycles(machine: &Machine) -> u64 {
+        feeder_cycles(machine)
+    }
 
     /// The feeder of a machine.
     pub fn new(machine: &Machine) -> Self {
@@ -63,13 +72,16 @@ impl Feeder {
                     .collect()
             })
             .collect();
+        let columns_of_output = machine.weight_bits.min(machine.column_lanes);
         Self {
+            clock: Signal::default(),
             data: WideBus::new(machine.slot_words() * 16),
             row_group: Bus::new(bits_to_index(row_groups)),
             plane_group: Bus::new(bits_to_index(plane_groups)),
             rows: (0..machine.column_lanes * machine.plane_lanes).map(|_| WideBus::new(machine.row_lanes)).collect(),
             _sources: sources,
             _row_groups: row_groups,
+            _lanes_of_copy: (Self::latency_cycles(machine) == 1).then_some(columns_of_output * machine.plane_lanes),
             _seen: None,
         }
     }
@@ -77,6 +89,10 @@ impl Feeder {
 
 impl Logic for Feeder {
     fn update(&mut self) {
+        // Registers show the rows of an empty image until the first clock.
+        if self._lanes_of_copy.is_some() && self._seen.is_some() && !self.clock.pos_edge() {
+            return;
+        }
         let now = (self.data.val(), self.row_group.val(), self.plane_group.val());
         if self._seen == Some(now) {
             return;
@@ -101,41 +117,74 @@ impl Logic for Feeder {
         self.rows.iter_mut().for_each(|r| r.connect());
     }
     fn hdl(&self) -> Verilog {
+        let lanes = self.rows.len();
         let mut text = String::new();
-        for (p, groups) in self._sources.iter().enumerate() {
-            let expressions: Vec<String> = groups
-                .iter()
-                .map(|rows| {
-                    let bits: Vec<String> = rows
-                        .iter()
-                        .rev()
-                        .map(|source| match source {
-                            Source::Image(at) => format!("data[{at}]"),
-                            Source::Constant(bit) => format!("1'b{}", u8::from(*bit)),
-                        })
-                        .collect();
-                    format!("{{{}}}", bits.join(", "))
-                })
-                .collect();
-            let width = self.rows[p].bits();
-            text += &format!("reg [{}:0] plane_{p};\nalways @(*) begin\n", width - 1);
-            if let [only] = expressions.as_slice() {
-                text += &format!("  plane_{p} = {only};\n");
-            } else {
-                text += &format!("  plane_{p} = {width}'h0;\n");
-                for (group, expression) in expressions.iter().enumerate() {
-                    text += &format!(
-                        "  if (plane_group == {} && row_group == {}) plane_{p} = {expression};\n",
-                        group / self._row_groups,
-                        group % self._row_groups
-                    );
-                }
+        for (copy, first) in (0..lanes).step_by(self._lanes_of_copy.unwrap_or(lanes)).enumerate() {
+            let last = lanes.min(first + self._lanes_of_copy.unwrap_or(lanes));
+            let mut image = "data".to_string();
+            if self._lanes_of_copy.is_some() {
+                let bits = self.data.bits();
+                image = format!("image_{copy}");
+                text += &format!(
+                    "wire {}{image};\nfeeder_copy #(.BITS({bits})) {image}_register(clock, data, {image});\n",
+                    range(bits)
+                );
             }
-            text += "end\n";
-            for lane in (p..self.rows.len()).step_by(self._sources.len()) {
-                text += &format!("always @(*) rows${lane} = plane_{p};\n");
+            for p in 0..self._sources.len() {
+                text += &self.plane(copy, p, &image);
+                for lane in (first + p..last).step_by(self._sources.len()) {
+                    text += &format!("always @(*) rows${lane} = plane_{copy}_{p};\n");
+                }
             }
         }
         Verilog::Custom(text)
     }
 }
+
+impl Feeder {
+    /// Verilog of `plane_<copy>_<p>`, the rows of plane lane `p` as the net `image` drives them.
+    fn plane(&self, copy: usize, p: usize, image: &str) -> String {
+        let expressions: Vec<String> = self._sources[p]
+            .iter()
+            .map(|rows| {
+                let bits: Vec<String> = rows
+                    .iter()
+                    .rev()
+                    .map(|source| match source {
+                        Source::Image(at) => format!("{image}[{at}]"),
+                        Source::Constant(bit) => format!("1'b{}", u8::from(*bit)),
+                    })
+                    .collect();
+                format!("{{{}}}", bits.join(", "))
+            })
+            .collect();
+        let width = self.rows[p].bits();
+        let name = format!("plane_{copy}_{p}");
+        let mut text = format!("reg [{}:0] {name};\nalways @(*) begin\n", width - 1);
+        if let [only] = expressions.as_slice() {
+            text += &format!("  {name} = {only};\n");
+        } else {
+            text += &format!("  {name} = {width}'h0;\n");
+            for (group, expression) in expressions.iter().enumerate() {
+                text += &format!(
+                    "  if (plane_group == {} && row_group == {}) {name} = {expression};\n",
+                    group / self._row_groups,
+                    group % self._row_groups
+                );
+            }
+        }
+        text + "end\n"
+    }
+}
+
+/// A copy of the image, a module that an export adds where it is used.
+///
+/// Yosys makes equal registers of one module one; a hierarchy that is kept is the border it respects.
+pub const LIBRARY: &str = "\
+// A register of its own for the columns of one output.
+(* keep_hierarchy *)
+module feeder_copy #(parameter BITS = 1) (input wire clock, input wire [BITS-1:0] d, output reg [BITS-1:0] q);
+    initial q = 0;
+    always @(posedge clock) q <= d;
+endmodule
+";

@@ -6,20 +6,26 @@ use bitline_golden::machine::{Machine, bits_to_hold};
 /// Rows whose count is formed without a carry chain: as many as three bits hold.
 const CHUNK_ROWS: usize = 7;
 
-/// How many levels of adders stand between two registers.
+/// How many levels of adders stand between two registers, and of what they are made.
 ///
 /// Machines that read one image a clock are made for speed, all others for area; only the first have columns by the
-/// hundred, whose inputs come from afar.
+/// hundred, whose inputs come from afar. They need a large part, and there (ECP5) a carry chain costs two cells to enter
+/// and two to leave: adders of three to six bits are smaller in tables. On iCE40 a chain comes with its tables.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     first: usize,
     further: usize,
+    carry_chains: bool,
 }
 
 impl Pace {
     /// The pace of a machine.
     pub fn of(machine: &Machine) -> Self {
-        if machine.steps_per_image() == 1 { Self { first: 0, further: 2 } } else { Self { first: 1, further: 3 } }
+        if machine.steps_per_image() == 1 {
+            Self { first: 0, further: 2, carry_chains: false }
+        } else {
+            Self { first: 1, further: 3, carry_chains: true }
+        }
     }
 
     /// Clocks from `rows` rows to their registered count.
@@ -95,6 +101,10 @@ impl Tree {
         };
         let (net, bits) = (format!("sum_{start}_{rows}"), bits_to_hold(rows));
         let left_bits = bits_to_hold(left_rows);
+        if !self.pace.carry_chains {
+            self.text += &ripple(&net, (&left, left_bits), (&right, bits_to_hold(right_rows)), &drive);
+            return Count { net, rows, clock };
+        }
         let right = match bits_to_hold(right_rows).max(1) {
             width if width == left_bits => right,
             width => format!("{{{}'b0, {right}}}", left_bits - width),
@@ -162,7 +172,30 @@ impl Tree {
     }
 }
 
-/// The tables of a seven-row counter, one module each, which an export adds where they are used.
+/// Verilog of `net`: a count, a smaller or equal one, and a row, added in tables alone. Counts are nets and their bits; one
+/// of no bits is 0.
+fn ripple(net: &str, (left, left_bits): (&str, usize), (right, right_bits): (&str, usize), row: &str) -> String {
+    let bit = |count: &str, bits: usize, i: usize| if bits == 1 { count.to_string() } else { format!("{count}[{i}]") };
+    let mut text = format!("wire [{left_bits}:0] {net};\n");
+    let mut carry = row.to_string();
+    for i in 0..left_bits {
+        let (l, next) = (bit(left, left_bits, i), format!("{net}_carry_{i}"));
+        text += &format!("wire {next};\n");
+        text += &if i < right_bits {
+            let inputs = format!("{l}, {}, {carry}", bit(right, right_bits, i));
+            format!(
+                "count_full_sum {net}_sum_table_{i}({inputs}, {net}[{i}]);\n\
+                 count_full_carry {net}_carry_table_{i}({inputs}, {next});\n"
+            )
+        } else {
+            format!("assign {net}[{i}] = {l} ^ {carry};\nassign {next} = {l} & {carry};\n")
+        };
+        carry = next;
+    }
+    text + &format!("assign {net}[{left_bits}] = {carry};\n")
+}
+
+/// The tables of a seven-row counter and of an adder without carry chains, one module each, which an export adds where they are used.
 ///
 /// A hierarchy that is kept is the one border that every version of Yosys respects; left alone, some find 13 tables
 /// instead of 11. The flow flattens the netlist when the tables are made.
@@ -191,6 +224,14 @@ endmodule
 (* keep_hierarchy *)
 module count_carries_sum(input wire a, input wire b, input wire c, input wire d, output wire y);
     assign y = a ^ b ^ c ^ d;
+endmodule
+(* keep_hierarchy *)
+module count_full_sum(input wire a, input wire b, input wire c, output wire y);
+    assign y = a ^ b ^ c;
+endmodule
+(* keep_hierarchy *)
+module count_full_carry(input wire a, input wire b, input wire c, output wire y);
+    assign y = (a & b) | (c & (a | b));
 endmodule
 // At most three of the four are set.
 (* keep_hierarchy *)

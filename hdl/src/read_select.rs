@@ -1,9 +1,14 @@
 //! Picks one word out of what the memories read.
 
 use crate::bus::{Bus, ROW_WORDS, WideBus};
+use crate::verilog::range;
 use bitline_golden::machine::{Machine, bits_to_index};
 use bitline_golden::registers::Region;
 use rust_hdl::prelude::*;
+use std::ops::Range;
+
+/// Column lanes whose words are chosen together; a power of two.
+const LANES_OF_GROUP: usize = 4;
 
 /// The word that the link or the checksum asked for, out of devices, slot and label.
 ///
@@ -78,26 +83,59 @@ impl Logic for ReadSelect {
         self.read_data.connect();
     }
     fn hdl(&self) -> Verilog {
+        let lanes = self.devices.len() / self._plane_lanes;
+        let [array, slots, labels] = [Region::Array, Region::Slots, Region::Labels].map(|region| region as u8);
+        let groups = lanes.div_ceil(LANES_OF_GROUP);
+        let mut text = String::new();
+        for group in 0..groups {
+            let first = group * LANES_OF_GROUP;
+            text += &self.group(group, first..lanes.min(first + LANES_OF_GROUP), groups == 1);
+        }
+        text += &if groups == 1 {
+            format!(
+                "reg [15:0] held = 16'h0;\nreg of_slot = 1'b0;\ninitial read_data = 16'h0;\n\
+                 always @(posedge clock) begin\n  \
+                 held <= (region == {array}) ? group_0 : (region == {labels}) ? label : 16'h0;\n  \
+                 of_slot <= region == {slots};\n  read_data <= of_slot ? slot_word : held;\nend\n"
+            )
+        } else {
+            // Each group's word is registered beside its devices; the groups and the other memories meet a clock later.
+            let held: String = (0..groups).map(|g| format!("reg [15:0] held_{g} = 16'h0;\n")).collect();
+            let taken: String = (0..groups).map(|g| format!("  held_{g} <= group_{g};\n")).collect();
+            let cases: String = (0..groups).map(|g| format!("    {g}: array_word = held_{g};\n")).collect();
+            format!(
+                "{held}reg [15:0] held_label = 16'h0;\nreg [1:0] held_region = 2'h0;\n\
+                 reg {}held_group = 0;\nreg [15:0] array_word;\n\
+                 always @(*) begin\n  case (held_group)\n{cases}    default: array_word = 16'h0;\n  endcase\nend\n\
+                 initial read_data = 16'h0;\nalways @(posedge clock) begin\n{taken}  held_label <= label;\n  \
+                 held_region <= region;\n  held_group <= lane >> {};\n  \
+                 read_data <= (held_region == {array}) ? array_word : (held_region == {labels}) ? held_label\n    \
+                 : (held_region == {slots}) ? slot_word : 16'h0;\nend\n",
+                range(self.lane.bits() - LANES_OF_GROUP.ilog2() as usize),
+                LANES_OF_GROUP.ilog2(),
+            )
+        };
+        Verilog::Custom(text)
+    }
+}
+
+impl ReadSelect {
+    /// Verilog of `group_<group>`, the word asked for of a few lanes' devices.
+    fn group(&self, group: usize, lanes: Range<usize>, alone: bool) -> String {
         let rows = self.devices[0].bits();
-        let mut text = "reg [15:0] array_word;\nalways @(*) begin\n  array_word = 16'h0;\n  \
-                        case ({lane, word})\n"
-            .to_string();
-        for lane in 0..self.devices.len() / self._plane_lanes {
+        let lane_bits = if alone { String::new() } else { range(LANES_OF_GROUP.ilog2() as usize) };
+        let name = format!("group_{group}");
+        let mut text = format!(
+            "reg [15:0] {name};\nalways @(*) begin\n  {name} = 16'h0;\n  case ({{lane{}, word}})\n",
+            lane_bits.trim_end()
+        );
+        for lane in lanes {
             for word in 0..rows.div_ceil(16) {
                 let (low, high) = (word * 16, (word * 16 + 16).min(rows) - 1);
-                let at = lane << self.word.bits() | word;
-                text += &format!("    {at}: array_word = devices${}[{high}:{low}];\n", lane * self._plane_lanes);
+                let at = lane % LANES_OF_GROUP << self.word.bits() | word;
+                text += &format!("    {at}: {name} = devices${}[{high}:{low}];\n", lane * self._plane_lanes);
             }
         }
-        text += &format!(
-            "    default: array_word = 16'h0;\n  endcase\nend\nreg [15:0] held = 16'h0;\nreg of_slot = 1'b0;\n\
-             initial read_data = 16'h0;\nalways @(posedge clock) begin\n  \
-             held <= (region == {}) ? array_word : (region == {}) ? label : 16'h0;\n  of_slot <= region == {};\n  \
-             read_data <= of_slot ? slot_word : held;\nend\n",
-            Region::Array as u8,
-            Region::Labels as u8,
-            Region::Slots as u8
-        );
-        Verilog::Custom(text)
+        text + &format!("    default: {name} = 16'h0;\n  endcase\nend\n")
     }
 }

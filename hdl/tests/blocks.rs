@@ -51,8 +51,8 @@ macro_rules! combinational {
 
 clocked!(Argmax, ColumnCounter, Counter, Delay, FlagDelay, DeviceArray, LinkReceiver, LinkTransmitter, Memory);
 clocked!(PulseCounter, ReadSelect, RegisterFile, RegisterReader, SaturationCounter, Sequencer, ShiftAdd, SlotMemory);
-clocked!(UartReceiver, UartTransmitter, AddressCheck, ImageRegister, LaneSelect, LinkCrc);
-combinational!(ColumnQuantizer, Feeder);
+clocked!(UartReceiver, UartTransmitter, AddressCheck, Feeder, ImageRegister, LaneSelect, LinkCrc);
+combinational!(ColumnQuantizer);
 
 fn settle(block: &mut impl Block) {
     for _ in 0..1000 {
@@ -152,7 +152,7 @@ fn latency_of_every_block_is_its_constant() {
         ),
         (
             "feeder",
-            Feeder::LATENCY_CYCLES,
+            Feeder::latency_cycles(&tiny()),
             latency(Feeder::new(&tiny()), |b, on| b.data.next[0] = ones(on), |b| b.rows[0].val()[0] & 1 == 1),
         ),
         (
@@ -336,7 +336,7 @@ fn pulse_counter_latency_grows_with_its_tree() {
 }
 
 #[test]
-fn image_register_stands_only_in_machines_of_one_image_a_clock() {
+fn image_register_and_copies_stand_only_in_machines_of_one_image_a_clock() {
     for (name, expected) in [("tiny", 0), ("digits", 0), ("digits-turbo", 1)] {
         let machine = Machine::named(name).unwrap();
         let measured =
@@ -344,6 +344,10 @@ fn image_register_stands_only_in_machines_of_one_image_a_clock() {
         assert_eq!(measured, expected, "{name}");
         assert_eq!(measured, ImageRegister::latency_cycles(&machine), "{name}");
         assert_eq!(measured, timing::image_register_cycles(&machine), "{name}");
+        let measured =
+            latency(Feeder::new(&machine), |b, on| b.data.next[0] = u64::from(on), |b| b.rows[0].val()[0] & 1 == 1);
+        assert_eq!(measured, Feeder::latency_cycles(&machine), "{name}");
+        assert_eq!(measured, timing::feeder_cycles(&machine), "{name}");
     }
 }
 
