@@ -100,6 +100,17 @@ pub struct Tied {
     pub level: u8,
 }
 
+/// A program that writes a bitstream into the board's memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loader {
+    /// Name of the program.
+    pub tool: String,
+    /// Its options; the bitstream's path comes after them.
+    #[serde(default)]
+    pub options: Vec<String>,
+}
+
 /// A board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,14 +130,21 @@ pub struct Board {
     /// Pins held at a constant level.
     #[serde(default)]
     pub tied: Vec<Tied>,
+    /// Programs that write its memory, the best first.
+    #[serde(rename = "loader")]
+    pub loaders: Vec<Loader>,
 }
 
 /// Largest error of the serial line's speed, in parts of a thousand: a receiver samples the tenth bit of a byte half a
 /// bit from its edge, so both ends together may be 5 % apart; the other end needs its share.
 const BAUD_ERROR_PER_MILLE: u64 = 20;
 
-const BUILT_IN: [(&str, &str); 2] =
-    [("icebreaker", include_str!("../boards/icebreaker.toml")), ("ulx3s", include_str!("../boards/ulx3s.toml"))];
+const BUILT_IN: [(&str, &str); 4] = [
+    ("icebreaker", include_str!("../boards/icebreaker.toml")),
+    ("hx8k", include_str!("../boards/hx8k.toml")),
+    ("ulx3s", include_str!("../boards/ulx3s.toml")),
+    ("colorlight-i5", include_str!("../boards/colorlight-i5.toml")),
+];
 
 impl Board {
     /// Names of the boards in `boards/boards/`.
@@ -149,13 +167,16 @@ impl Board {
     /// Read and check a definition; `file` names it in errors.
     ///
     /// # Errors
-    /// [`BoardError::Syntax`] or [`BoardError::SiteTwice`].
+    /// [`BoardError::Syntax`], [`BoardError::SiteTwice`] or [`BoardError::NoLoader`].
     pub fn from_toml(file: &str, text: &str) -> Result<Self, BoardError> {
         let board: Self = toml::from_str(text).map_err(|e| BoardError::Syntax {
             file: file.to_string(),
             reason: e.to_string().trim().to_string(),
             example: "boards/boards/icebreaker.toml",
         })?;
+        if board.loaders.is_empty() {
+            return Err(BoardError::NoLoader { board: board.name });
+        }
         let mut taken: Vec<(String, String)> = Vec::new();
         let sites = board.wires().into_iter().map(|(port, pin)| (port, pin.site.clone()));
         for (port, site) in sites.chain(board.tied.iter().map(|t| (t.port.clone(), t.site.clone()))) {
@@ -220,7 +241,7 @@ mod tests {
         }
         assert_eq!(
             Board::named("basys").unwrap_err().to_string(),
-            "no board is called basys; there are: icebreaker, ulx3s"
+            "no board is called basys; there are: icebreaker, hx8k, ulx3s, colorlight-i5"
         );
     }
 
@@ -237,6 +258,14 @@ mod tests {
                 second: "uart_tx".into()
             }
         );
+    }
+
+    #[test]
+    fn board_without_a_loader_is_refused() {
+        let text = include_str!("../boards/icebreaker.toml");
+        let (before, _) = text.split_once("[[loader]]").unwrap();
+        let error = Board::from_toml("x", &format!("loader = []\n{before}")).unwrap_err();
+        assert_eq!(error, BoardError::NoLoader { board: "icebreaker".into() });
     }
 
     #[test]

@@ -116,6 +116,45 @@ mod tests {
     }
 
     #[test]
+    fn constraints_hx8k_has_the_published_pins() {
+        let text = text(&Board::named("hx8k").unwrap());
+        for line in [
+            "set_io clock J3",
+            "set_io -pullup yes uart_rx B10",
+            "set_io uart_tx B12",
+            "set_io -pullup yes start_switch P16",
+            "set_io leds[0] B5",
+            "set_io leds[1] B4",
+            "set_io leds[2] A2",
+            "set_io leds[3] A1",
+            "set_io leds[4] C5",
+            "set_io leds[5] C4",
+            "set_io leds[6] B3",
+            "set_io leds[7] C3",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn constraints_colorlight_i5_has_the_published_pins() {
+        let text = text(&Board::named("colorlight-i5").unwrap());
+        for line in [
+            "LOCATE COMP \"clock\" SITE \"P3\";",
+            "LOCATE COMP \"uart_rx\" SITE \"H18\";",
+            "LOCATE COMP \"uart_tx\" SITE \"J17\";",
+            "LOCATE COMP \"reset_button\" SITE \"K18\";",
+            "IOBUF PORT \"reset_button\" IO_TYPE=LVCMOS33 PULLMODE=UP;",
+            "LOCATE COMP \"leds[8]\" SITE \"U16\";",
+            "LOCATE COMP \"leds[0]\" SITE \"D1\";",
+            "LOCATE COMP \"leds[7]\" SITE \"A3\";",
+            "LOCATE COMP \"start_switch\" SITE \"C17\";",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
     fn megahertz_keeps_every_hertz() {
         assert_eq!(megahertz(12_000_000), "12");
         assert_eq!(megahertz(12_500_000), "12.5");

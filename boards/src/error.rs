@@ -1,6 +1,6 @@
 //! What can go wrong between Verilog and a bitstream.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Why a board cannot be used or a build fails.
@@ -35,6 +35,14 @@ pub enum BoardError {
         first: String,
         /// The port that wants it too.
         second: String,
+    },
+    /// Nothing says how a bitstream gets onto the board.
+    #[error(
+        "board {board} has no [[loader]]; name the program that writes its memory, as boards/boards/icebreaker.toml does"
+    )]
+    NoLoader {
+        /// The board.
+        board: String,
     },
     /// The serial line's speed cannot be made from the board's clock.
     #[error(
@@ -75,6 +83,22 @@ pub enum BoardError {
         tool: String,
         /// How it ended.
         status: String,
+        /// Where its whole output is.
+        log: PathBuf,
+        /// The end of its output.
+        tail: String,
+    },
+    /// A tool was stopped because it took too long.
+    #[error(
+        "{tool} took longer than its limit of {limit_seconds} s and was stopped; choose another --seed, a placer or router \
+         that goes round in circles seldom does with two, or allow more with --limit MINUTES; its last words, the rest is in \
+         {log}:\n{tail}"
+    )]
+    TookTooLong {
+        /// The tool.
+        tool: String,
+        /// How long it was given.
+        limit_seconds: u64,
         /// Where its whole output is.
         log: PathBuf,
         /// The end of its output.
@@ -122,6 +146,20 @@ impl BoardError {
     pub(crate) fn io(file: impl Into<PathBuf>, action: &'static str, reason: &std::io::Error) -> Self {
         Self::Io { file: file.into(), action, reason: reason.to_string() }
     }
+
+    /// The same error, its files being where a folder was moved to.
+    pub(crate) fn moved(mut self, from: &Path, to: &Path) -> Self {
+        if let Self::ToolFailed { log: file, .. }
+        | Self::TookTooLong { log: file, .. }
+        | Self::DoesNotFit { log: file, .. }
+        | Self::Io { file, .. }
+        | Self::Report { file, .. } = &mut self
+            && let Ok(inside) = file.strip_prefix(from)
+        {
+            *file = to.join(inside);
+        }
+        self
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +185,10 @@ mod tests {
                     second: "leds[2]".into(),
                 },
                 "board icebreaker: site 6 is taken by uart_rx and by leds[2]; give one of them another pin",
+            ),
+            (
+                BoardError::NoLoader { board: "x".into() },
+                "board x has no [[loader]]; name the program that writes its memory, as boards/boards/icebreaker.toml does",
             ),
             (
                 BoardError::Baud {
@@ -176,6 +218,17 @@ mod tests {
                     tail: "ERROR: no top".into(),
                 },
                 "yosys failed with exit status: 1; its last words, the rest is in out/yosys.log:\nERROR: no top",
+            ),
+            (
+                BoardError::TookTooLong {
+                    tool: "nextpnr-ecp5".into(),
+                    limit_seconds: 3600,
+                    log: "out/nextpnr.log".into(),
+                    tail: "Info: 12 arcs".into(),
+                },
+                "nextpnr-ecp5 took longer than its limit of 3600 s and was stopped; choose another --seed, a placer or \
+                 router that goes round in circles seldom does with two, or allow more with --limit MINUTES; its last \
+                 words, the rest is in out/nextpnr.log:\nInfo: 12 arcs",
             ),
             (
                 BoardError::DoesNotFit {

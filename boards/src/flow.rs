@@ -2,15 +2,16 @@
 //!
 //! Each is a [stage](mod@crate::stage), whose hash takes in the Verilog, the constraints, the options and the tool's version.
 
-use crate::board::{Board, Family};
+use crate::board::{Board, Device, Family};
 use crate::constraints::{self, megahertz};
 use crate::error::BoardError;
-use crate::stage::{hash, run, stage, write};
+use crate::stage::{LIMIT, hash, run_within, stage, write};
 use crate::tools;
 use crate::usage::{Cells, Usage};
 use crate::wrapper;
 use bitline_golden::machine::Machine;
 use bitline_hdl::export::{ExportOptions, verilog};
+use bitline_hdl::simulation::build_hash;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,13 @@ pub struct Placement {
     key: String,
 }
 
+impl Placement {
+    /// A hash of everything that determines it: Verilog, pins, options, seed and the versions of the tools.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
 /// The build flow for one machine on one board.
 #[derive(Debug, Clone)]
 pub struct Flow {
@@ -49,6 +57,7 @@ pub struct Flow {
     /// As the board clocks it.
     machine: Machine,
     out: PathBuf,
+    limit: Duration,
 }
 
 impl Flow {
@@ -58,7 +67,50 @@ impl Flow {
     /// [`BoardError::Baud`].
     pub fn new(board: Board, machine: &Machine, out: &Path) -> Result<Self, BoardError> {
         let out = out.join(&board.name).join(&machine.name);
-        Ok(Self { machine: board.adapt(machine)?, described: machine.clone(), board, out })
+        Ok(Self { machine: board.adapt(machine)?, described: machine.clone(), board, out, limit: LIMIT })
+    }
+
+    /// The same flow, each of whose tools may take that long.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// The folder of all its stages.
+    pub fn folder(&self) -> &Path {
+        &self.out
+    }
+
+    /// The board.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// The machine as the board clocks it.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// A hash of what the board adds to the gateware: pins, levels, clock and the tools' options.
+    pub fn board_hash(&self) -> String {
+        let wrapper = wrapper::text(&self.board, &self.machine);
+        let (device, pins) = (format!("{:?}", self.board.device), constraints::text(&self.board));
+        hash(&[wrapper.as_bytes(), pins.as_bytes(), device.as_bytes()])
+    }
+
+    /// The build hash that IDENTIFY answers on this board.
+    pub fn build_hash(&self) -> u64 {
+        build_hash(&self.described)
+    }
+
+    /// A hash of the Verilog without the build hash in it: gateware that a change did not touch keeps its own.
+    pub fn design_hash(&self, verilog: &str) -> String {
+        let build = self.build_hash();
+        let mut text = verilog.replace(&format!("{build:016x}"), "");
+        for word in 0..4 {
+            text = text.replace(&format!("= 16'h{:04x};", build >> (16 * word) & 0xffff), "= build hash;");
+        }
+        hash(&[text.as_bytes()])
     }
 
     /// Verilog of the machine, clocked by the board's crystal.
@@ -80,13 +132,13 @@ impl Flow {
         let wrapper = wrapper::text(&self.board, &self.machine);
         let script = format!(
             "read_verilog -sv top.v board_top.v; {}; write_json netlist.json; tee -q -o stat.json stat -json",
-            synthesis(self.board.device.family, wrapper::MODULE)
+            synthesis_for(&self.board.device, wrapper::MODULE)
         );
         let key = hash(&[source, wrapper.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
         let (folder, took) = stage(&self.out, "synthesis", &key, |work| {
             write(&work.join("top.v"), source)?;
             write(&work.join("board_top.v"), wrapper.as_bytes())?;
-            run(work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")
+            run_within(self.limit, work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")
         })?;
         let cells = Cells::from_stat(&folder.join("stat.json"), self.board.device.family)?;
         Ok(Synthesis { folder, cells, took, key })
@@ -123,7 +175,7 @@ impl Flow {
             let netlist = work.join("netlist.json");
             std::fs::copy(synthesis.folder.join("netlist.json"), &netlist)
                 .map_err(|e| BoardError::io(&netlist, "written", &e))?;
-            run(work, tool, &options, "nextpnr.log").map_err(|e| self.named_if_too_large(e))?;
+            run_within(self.limit, work, tool, &options, "nextpnr.log").map_err(|e| self.named_if_too_large(e))?;
             std::fs::remove_file(&netlist).map_err(|e| BoardError::io(&netlist, "removed", &e))
         })?;
         let usage = Usage::from_report(&folder.join("report.json"), device.family, self.machine.link.clock_hz)?;
@@ -143,7 +195,7 @@ impl Flow {
         let (folder, _) = stage(&self.out, &format!("pack-seed-{}", placement.seed), &key, |work| {
             let text = work.join(from);
             std::fs::copy(placement.folder.join(from), &text).map_err(|e| BoardError::io(&text, "written", &e))?;
-            run(work, tool, &[from, to], "pack.log")
+            run_within(self.limit, work, tool, &[from, to], "pack.log")
         })?;
         Ok(folder.join(to))
     }
@@ -166,16 +218,36 @@ impl Flow {
     }
 }
 
-/// Yosys' commands from Verilog to one flat module `top` of a family's cells.
+/// Yosys' commands from Verilog to one flat module `top` of a part's cells.
 ///
 /// Flattened after mapping, since some modules are borders that mapping must keep (ADR 0007).
-pub(crate) fn synthesis(family: Family, top: &str) -> String {
-    let synth = match family {
-        // On iCE40 the older mapper takes fewer lookup tables; area is what is short there.
-        Family::Ice40 => "synth_ice40 -device u",
-        Family::Ecp5 => "synth_ecp5 -abc9",
+fn synthesis_for(device: &Device, top: &str) -> String {
+    // On iCE40 the older mapper takes fewer lookup tables; area is what is short there.
+    let synth = match device.family {
+        Family::Ice40 => format!("synth_ice40 -device {}", ice40_device(&device.part)),
+        Family::Ecp5 => "synth_ecp5 -abc9".to_string(),
     };
     format!("{synth} -top {top}; setattr -mod -unset keep_hierarchy *; flatten; opt_clean")
+}
+
+/// As [`synthesis_for`], for the part of the family that rung R3 simulates: on iCE40 the UP5K.
+pub(crate) fn synthesis(family: Family, top: &str) -> String {
+    let part = match family {
+        Family::Ice40 => "up5k",
+        Family::Ecp5 => "85k",
+    };
+    let device =
+        Device { family, part: part.into(), package: String::new(), speed_grade: None, aim_hz: 0, router: None };
+    synthesis_for(&device, top)
+}
+
+/// Yosys' name for the sort of iCE40 that a part of nextpnr's is: `hx` and `lp` are two speeds of one, `u` is UltraPlus.
+fn ice40_device(part: &str) -> &'static str {
+    match part {
+        part if part.starts_with("hx") => "hx",
+        part if part.starts_with("lp") => "lp",
+        _ => "u",
+    }
 }
 
 /// A line of nextpnr's table of what is used: `Info:  ICESTORM_LC:  5993/ 5280   113%`.
@@ -198,5 +270,33 @@ mod tests {
         {
             assert_eq!(utilization(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn synthesis_is_for_the_part() {
+        let script = |board| synthesis_for(&Board::named(board).unwrap().device, "top");
+        assert!(script("icebreaker").starts_with("synth_ice40 -device u -top top; "));
+        assert!(script("hx8k").starts_with("synth_ice40 -device hx -top top; "));
+        assert!(script("colorlight-i5").starts_with("synth_ecp5 -abc9 -top top; "));
+        assert_eq!(synthesis(Family::Ice40, "top"), script("icebreaker"));
+        assert_eq!(synthesis(Family::Ecp5, "top"), script("ulx3s"));
+    }
+
+    #[test]
+    fn design_hash_leaves_the_build_hash_out_and_nothing_else() {
+        let flow =
+            Flow::new(Board::named("hx8k").unwrap(), &Machine::named("tiny").unwrap(), Path::new("out")).unwrap();
+        let verilog = flow.verilog().unwrap();
+        let build = flow.build_hash();
+        let mut other = verilog.replace(&format!("{build:016x}"), "0000000000000000");
+        assert_ne!(other, verilog, "the header names the build");
+        for word in 0..4 {
+            let literal = format!("= 16'h{:04x};", build >> (16 * word) & 0xffff);
+            assert!(verilog.contains(&literal), "{literal}");
+            other = other.replace(&literal, "= build hash;");
+        }
+        let masked = other.replace("0000000000000000", "");
+        assert_eq!(flow.design_hash(&verilog), hash(&[masked.as_bytes()]));
+        assert_ne!(flow.design_hash(&verilog), flow.design_hash(&verilog.replace("posedge", "negedge")));
     }
 }

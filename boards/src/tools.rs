@@ -8,11 +8,25 @@ use std::path::{Path, PathBuf};
 pub const ALL: [&str; 8] =
     ["yosys", "nextpnr-ice40", "nextpnr-ecp5", "icepack", "ecppack", "verilator", "iverilog", "vvp"];
 
+/// Programs that write a bitstream to a board; only somebody with a board needs one.
+pub const LOADERS: [&str; 3] = ["openFPGALoader", "iceprog", "fujprog"];
+
+/// Environment variable that names a folder to look in after PATH, instead of `.tools/bin`.
+pub const FOLDER_VARIABLE: &str = "BITLINE_TOOLS";
+
 /// Where a tool is.
 ///
 /// # Errors
 /// [`BoardError::MissingTool`] says how to install it.
 pub fn find(tool: &str) -> Result<PathBuf, BoardError> {
+    if let Some(folder) = std::env::var_os(FOLDER_VARIABLE) {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        return std::env::split_paths(&path)
+            .chain([PathBuf::from(folder)])
+            .map(|folder| folder.join(tool))
+            .find(|file| is_executable(file))
+            .ok_or_else(|| BoardError::MissingTool { tool: tool.to_string() });
+    }
     let here = std::env::current_dir().unwrap_or_default();
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));
     let roots = here.ancestors().chain(source.ancestors().skip(1).take(1));
@@ -39,13 +53,17 @@ fn is_executable(file: &Path) -> bool {
 /// [`BoardError::MissingTool`], or [`BoardError::Io`] if it does not start.
 pub fn version(tool: &str) -> Result<String, BoardError> {
     let program = find(tool)?;
-    let flag = if matches!(tool, "yosys" | "iverilog" | "vvp") { "-V" } else { "--version" };
+    let flag = if matches!(tool, "yosys" | "iverilog" | "vvp" | "openFPGALoader") { "-V" } else { "--version" };
     let output =
         std::process::Command::new(&program).arg(flag).output().map_err(|e| BoardError::io(&program, "started", &e))?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     // A first call of a WebAssembly tool says that it is being prepared.
-    let line = text.lines().find(|line| !line.trim().is_empty() && !line.contains("take a while"));
+    // One that has no version, icepack, answers with its usage.
+    let says_version = |line: &&str| {
+        !(line.trim().is_empty() || line.contains("take a while") || line.contains("Usage") || line.contains("option"))
+    };
+    let line = text.lines().take(3).find(says_version);
     Ok(line.unwrap_or("no version given").trim().trim_matches('"').to_string())
 }
 
