@@ -17,6 +17,16 @@ pub enum Family {
     Ecp5,
 }
 
+impl Family {
+    /// The tools of its flow: Yosys, nextpnr, the packer.
+    pub fn tools(self) -> [&'static str; 3] {
+        match self {
+            Self::Ice40 => ["yosys", "nextpnr-ice40", "icepack"],
+            Self::Ecp5 => ["yosys", "nextpnr-ecp5", "ecppack"],
+        }
+    }
+}
+
 /// The FPGA.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -44,6 +44,16 @@ pub enum BoardError {
         /// The board.
         board: String,
     },
+    /// The board is not written with that program.
+    #[error("board {board} is not written with {name}; there are: {known}")]
+    UnknownLoader {
+        /// The board.
+        board: String,
+        /// The program asked for.
+        name: String,
+        /// The programs there are.
+        known: String,
+    },
     /// The serial line's speed cannot be made from the board's clock.
     #[error(
         "machine {machine} wants {baud} baud, board {board} has a clock of {board_hz} Hz, and {clocks} clocks a bit make {made} baud; choose a baud rate within 2 % of a whole number of at least 4 clocks"

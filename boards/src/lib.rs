@@ -3,16 +3,18 @@
 //! A [`board::Board`] is read from `boards/boards/*.toml`. [`constraints`] writes its pins for nextpnr, [`wrapper`] the
 //! small Verilog module `board_top` that adapts the gateware's `top` to the board (inverted buttons and LEDs, pins held at a level).
 //! [`flow`] runs Yosys, nextpnr and the packer, each stage kept under its content's hash, and [`usage`] reads area and
-//! clock from what they report. [`budget`] says how much a machine may take.
+//! clock from what they report. [`bitstream`] is what comes out, with a manifest of what it was made from. [`budget`] says how much a machine may take.
 //!
 //! Clocks and frequencies are in hertz. Bit 0 of the LED row is its least significant.
 
+pub mod bitstream;
 pub mod board;
 pub mod budget;
 pub mod constraints;
 pub mod error;
 pub mod flow;
 pub mod netlist;
+pub mod results;
 pub mod stage;
 pub mod tools;
 pub mod usage;

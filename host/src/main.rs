@@ -1,7 +1,7 @@
 //! The command `bitline`.
 //!
 //! What it prints on stdout is the result; stderr is the talk. It exits with 0 if all is equal or done, 1 if machine and
-//! golden model differ, 2 if it could not do what was asked.
+//! golden model differ or what was built misses its clock, 2 if it could not do what was asked.
 
 mod commands;
 
@@ -21,12 +21,8 @@ struct Arguments {
 
 /// The command as it was typed, quoted for a shell.
 fn command_line() -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@".contains(c);
-    let quote = |word: String| {
-        let is_plain = !word.is_empty() && word.chars().all(plain);
-        if is_plain { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
-    };
-    std::iter::once("bitline".to_string()).chain(std::env::args().skip(1).map(quote)).collect::<Vec<_>>().join(" ")
+    let words: Vec<String> = std::iter::once("bitline".to_string()).chain(std::env::args().skip(1)).collect();
+    commands::shell_words(&words)
 }
 
 fn main() -> ExitCode {
@@ -35,6 +31,10 @@ fn main() -> ExitCode {
         Ok(Verdict::Equal) => ExitCode::SUCCESS,
         Ok(Verdict::Differs) => {
             eprintln!("machine and golden model differ; to see it again: {}", command_line());
+            ExitCode::from(1)
+        }
+        Ok(Verdict::TooSlow) => {
+            eprintln!("the clock is missed, another --seed may meet it; to see it again: {}", command_line());
             ExitCode::from(1)
         }
         Ok(Verdict::NotReady) => ExitCode::from(2),

@@ -2,8 +2,10 @@
 
 mod arguments;
 mod board;
+mod build;
 mod doctor;
 mod export;
+mod flash;
 mod quantize;
 mod report;
 mod run;
@@ -20,8 +22,20 @@ pub enum Verdict {
     Equal,
     /// Machine and golden model differ.
     Differs,
+    /// What was built misses its clock.
+    TooSlow,
     /// Something that is needed is missing.
     NotReady,
+}
+
+/// A command's words, quoted for a shell.
+pub fn shell_words<W: AsRef<str>>(words: &[W]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@".contains(c);
+    let quote = |word: &str| {
+        let is_plain = !word.is_empty() && word.chars().all(plain);
+        if is_plain { word.to_string() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    };
+    words.iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
 /// What to do.
@@ -41,6 +55,10 @@ pub enum Command {
     Verify(verify::VerifyArguments),
     /// Write a machine's gateware as Verilog
     Export(export::ExportArguments),
+    /// Make a machine's bitstream for a board: synthesis, place and route, packing; what is there already is not made again
+    Build(build::BuildArguments),
+    /// Write a bitstream that `bitline build` made to a board
+    Flash(flash::FlashArguments),
     /// Run the digits and write one HTML file with curves, scale factors, LEDs, crossbar, confusion and counters
     Report(report::ReportArguments),
     /// See whether everything is there that bitline uses
@@ -60,6 +78,8 @@ pub fn run(command: Command) -> anyhow::Result<Verdict> {
         Command::Board(arguments) => board::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Build(arguments) => build::run(&arguments),
+        Command::Flash(arguments) => flash::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
     }
