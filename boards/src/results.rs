@@ -30,8 +30,10 @@ pub struct Record {
     pub cells: Cells,
     /// How long nextpnr took, in seconds; none when its result was there already.
     pub seconds: Option<f64>,
-    /// Hash of the Verilog without its build hash ([`crate::flow::Flow::design_hash`]), its first sixteen digits.
+    /// Hash of the Verilog without its build hash ([`crate::flow::design_hash`]), its first sixteen digits.
     pub design: String,
+    /// The build hash in it; it differs between builds of one design, and the placer starts from other names then.
+    pub build: Option<String>,
     /// Hash of the board's pins and options ([`crate::flow::Flow::board_hash`]), its first sixteen digits.
     pub pins: String,
     /// Version of every tool that took part.
@@ -270,6 +272,7 @@ mod tests {
             cells: Cells { flip_flops: 1293, ..Cells::default() },
             seconds: Some(60.0),
             design: "d0".into(),
+            build: None,
             pins: "b0".into(),
             tools: BTreeMap::new(),
             version: "0".into(),

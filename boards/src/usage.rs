@@ -121,7 +121,8 @@ impl Usage {
             logic: share(logic)?,
             flip_flops: flip_flops.map(share).transpose()?,
             block_rams: share(block_rams)?,
-            multipliers: share(multipliers)?,
+            // A part without any, the HX8K, has no such line.
+            multipliers: share(multipliers).unwrap_or_default(),
             clock_hz: (slowest * 1e6).floor() as u64,
             clock_needed_hz: clock_needed_hz.into(),
         })
@@ -151,12 +152,13 @@ mod tests {
             "ice40",
             r#"{"fmax": {"fast": {"achieved": 90.5, "constraint": 12.0}, "slow": {"achieved": 20.25, "constraint": 12.0}},
                 "utilization": {"ICESTORM_LC": {"available": 5280, "used": 4225}, "ICESTORM_RAM": {"available": 30, "used": 29},
-                                "ICESTORM_DSP": {"available": 8, "used": 0}}}"#,
+                                "SB_GB": {"available": 8, "used": 0}}}"#,
         );
         let usage = Usage::from_report(&path, Family::Ice40, 12_000_000).unwrap();
         assert_eq!(usage.clock_hz, 20_250_000);
         assert_eq!((usage.logic.used, usage.logic.percent()), (4225, 81));
         assert_eq!(usage.block_rams, Share { used: 29, available: 30 });
+        assert_eq!(usage.multipliers, Share::default(), "the HX8K has none and names none");
         assert!(usage.meets_clock());
         assert!(!Usage::from_report(&path, Family::Ice40, 20_250_001).unwrap().meets_clock());
         let missing = Usage::from_report(&path, Family::Ecp5, 1).unwrap_err();

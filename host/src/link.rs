@@ -5,6 +5,7 @@ pub mod identity;
 pub mod in_process;
 pub mod port;
 pub mod serial;
+pub mod trend;
 
 pub use client::{Client, ClientOptions, LinkStatistics};
 pub use identity::Identity;

@@ -4,7 +4,7 @@
 
 use bitline_boards::bitstream::versions;
 use bitline_boards::budget::Budget;
-use bitline_boards::flow::{Flow, Placement, Synthesis};
+use bitline_boards::flow::{Flow, Placement, Synthesis, build_of, design_hash};
 use bitline_boards::results::{self, Record};
 use bitline_boards::{Board, BoardError};
 use bitline_golden::machine::Machine;
@@ -205,7 +205,8 @@ fn record(
         failure: placed.as_ref().err().map(|e| e.to_string().lines().next().unwrap_or_default().to_string()),
         cells: synthesis.cells,
         seconds: placed.as_ref().ok().and_then(|p| p.took).map(|took| took.as_secs_f64().round()),
-        design: key(flow.design_hash(verilog)),
+        design: key(design_hash(verilog)),
+        build: build_of(verilog).map(|build| format!("{build:016x}")),
         pins: key(flow.board_hash()),
         tools: versions(flow.board().device.family)?,
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -219,7 +220,7 @@ fn record(
 /// Say whether the figures in the repository are of this design; gateware may change without placing it anew.
 fn tell_of_the_records(flow: &Flow, verilog: &str) {
     let records = results::read(results::FILE.as_ref()).unwrap_or_default();
-    let design = flow.design_hash(verilog);
+    let design = design_hash(verilog);
     let (board, machine) = (&flow.board().name, &flow.machine().name);
     match records.iter().find(|r| r.board == *board && r.machine == *machine) {
         None => eprintln!("{} has no figures for {machine} on {board}", results::FILE),
