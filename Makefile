@@ -5,8 +5,9 @@ CARGO ?= cargo
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BITLINE := $(TARGET)/release/bitline
 MACHINES := $(basename $(notdir $(wildcard configs/*.toml)))
-# Placement seeds of `make pnr`: the table shows the slowest, the median and the fastest.
-SEEDS ?= 1..5
+# Placement seeds of `make pnr`, and pairs of board and machine; without pairs, those of boards/budgets.toml.
+SEEDS ?= 1..20
+PAIRS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench tools export pnr report docs clean bitline
@@ -35,9 +36,9 @@ export: bitline ## Write every machine's Verilog to out/verilog/.
 	@set -e; for machine in $(MACHINES); do \
 		$(BITLINE) export --machine $$machine --out out/verilog/$$machine; done
 
-pnr: ## Place and route, print area and clock, check them against boards/budgets.toml (half an hour cold).
-	@scripts/tools --need yosys nextpnr-ice40 nextpnr-ecp5
-	@scripts/pnr $(SEEDS)
+pnr: ## Place and route 20 seeds, record area and clock, check them against boards/budgets.toml (hours cold; goes on where it was).
+	@scripts/tools --need yosys nextpnr-ice40 nextpnr-ecp5 icepack ecppack
+	@scripts/pnr $(SEEDS) $(PAIRS)
 
 report: bitline ## Write out/report.html: curves, scale factor, LEDs, crossbar, confusion, counters.
 	$(BITLINE) report --out out/report.html

@@ -1,6 +1,8 @@
 //! The command as a user types it: status, result, messages.
 
-use std::path::PathBuf;
+use bitline_boards::flow::Flow;
+use bitline_golden::machine::Machine;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -205,4 +207,123 @@ fn doctor_names_what_it_looked_at() {
     for finding in result["findings"].as_array().unwrap() {
         assert!(finding["found"].as_bool().unwrap() || finding["remedy"].is_string(), "{finding}");
     }
+}
+
+/// The command on a machine without any tool.
+fn without_tools(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bitline"));
+    command.args(arguments).env("PATH", "").env("BITLINE_TOOLS", scratch("no-tools")).output().unwrap()
+}
+
+#[test]
+fn doctor_without_any_tool_exits_with_2_and_says_what_to_install() {
+    let output = without_tools(&["doctor"]);
+    assert_eq!(status(&output), 2, "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "MISSING yosys             neither on PATH nor in .tools/bin",
+        "`make tools` installs nextpnr-ecp5 without root",
+        "`make tools` installs yosys without root; so does `apt install yosys` with it",
+        "note    openFPGALoader    neither on PATH nor in .tools/bin",
+        "missing or wrong: yosys, nextpnr-ice40, nextpnr-ecp5, icepack, ecppack, verilator, iverilog, vvp;",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    let output = without_tools(&["build", "--board", "icebreaker", "--out", scratch("nothing").to_str().unwrap()]);
+    assert_eq!(status(&output), 2);
+    assert!(stderr(&output).contains("yosys is not installed"), "{}", stderr(&output));
+}
+
+/// What `bitline build` would have left for `tiny` on the iCEBreaker, made from the numbers it needs.
+fn built(out: &Path, change: impl Fn(&mut serde_json::Value)) {
+    let board = bitline_boards::Board::named("icebreaker").unwrap();
+    let flow = Flow::new(board, &Machine::named("tiny").unwrap(), out).unwrap();
+    std::fs::create_dir_all(flow.folder()).unwrap();
+    std::fs::write(flow.folder().join("bitstream.bin"), b"abc").unwrap();
+    let share = serde_json::json!({ "used": 1, "available": 2 });
+    let mut manifest = serde_json::json!({
+        "board": "icebreaker", "machine": "tiny", "build_hash": format!("{:016x}", flow.build_hash()),
+        "board_hash": flow.board_hash(), "seed": 1, "file": "bitstream.bin",
+        // SHA-256 of "abc", from FIPS 180.
+        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "usage": { "logic": share, "flip_flops": null, "block_rams": share, "multipliers": share,
+                   "clock_hz": 30_000_000, "clock_needed_hz": 12_000_000 },
+        "cells": { "luts": 1, "carries": 1, "flip_flops": 1, "block_rams": 1, "distributed_rams": 0, "multipliers": 0 },
+        "tools": {}, "version": "0",
+    });
+    change(&mut manifest);
+    std::fs::write(flow.folder().join("bitstream.json"), manifest.to_string()).unwrap();
+}
+
+#[test]
+fn flash_prints_its_command_and_refuses_what_should_not_be_written() {
+    let out = scratch("flash");
+    let path = out.to_str().unwrap();
+    let flash = |more: &[&str]| {
+        let arguments = [&["flash", "--board", "icebreaker", "--machine", "tiny", "--out", path], more].concat();
+        bitline(&arguments)
+    };
+    let dry = ["--dry-run", "--loader", "openFPGALoader"];
+    let nothing = flash(&dry);
+    assert_eq!(status(&nothing), 2);
+    assert!(stderr(&nothing).contains("run `bitline build --board icebreaker --machine tiny`"), "{}", stderr(&nothing));
+
+    built(&out, |_| {});
+    let output = flash(&dry);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let command = format!("openFPGALoader -b ice40_generic {path}/icebreaker/tiny/bitstream.bin\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), command);
+    let findings = json(&bitline(&["doctor", "--json", "--out", path]))["findings"].clone();
+    let finding = |findings: &serde_json::Value| {
+        findings.as_array().unwrap().iter().find(|f| f["name"] == "bitstream tiny on icebreaker").unwrap().clone()
+    };
+    assert_eq!(finding(&findings)["found"], true, "{findings}");
+
+    for (field, value, words) in [
+        (
+            "build_hash",
+            serde_json::json!("0123456789abcdef"),
+            "it is stale: its build is 0123456789abcdef, the source is at",
+        ),
+        ("board_hash", serde_json::json!("0"), "it is stale: the board's pins, clock or options have changed since"),
+        ("sha256", serde_json::json!("0"), "its file is missing or is not the one that was built"),
+    ] {
+        built(&out, |manifest| manifest[field] = value.clone());
+        let output = flash(&dry);
+        assert_eq!((status(&output), output.stdout.len()), (2, 0), "{field}");
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("run `bitline build --board icebreaker --machine tiny`"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    let findings = json(&bitline(&["doctor", "--json", "--out", path]))["findings"].clone();
+    assert_eq!(finding(&findings)["found"], false);
+    built(&out, |manifest| manifest["usage"]["clock_hz"] = 11_000_000.into());
+    assert!(stderr(&flash(&dry)).contains("it reaches 11000000 Hz and its machine runs at 12000000 Hz"));
+    std::fs::remove_dir_all(out).unwrap();
+}
+
+#[test]
+fn doctor_looks_at_the_board_on_a_port() {
+    let link = scratch("doctor-port");
+    let mut board = start_board(&link, &["--engine", "golden", "--machine", "tiny"]);
+    let port = link.to_str().unwrap();
+    let findings = json(&bitline(&["doctor", "--json", "--port", port, "--machine", "tiny"]))["findings"].clone();
+    let other = json(&bitline(&["doctor", "--json", "--port", port, "--machine", "digits"]));
+    let named = |findings: &serde_json::Value, name: &str| {
+        findings.as_array().unwrap().iter().find(|f| f["name"] == name).unwrap().clone()
+    };
+    assert_eq!(named(&findings, "board")["found"], true, "{findings}");
+    assert!(
+        named(&findings, "link")["detail"].as_str().unwrap().starts_with("clean: 0, 0, 0, 0, 0 of 40"),
+        "{findings}"
+    );
+    assert_eq!(
+        (other["ready"].as_bool(), named(&other["findings"], "board")["found"].as_bool()),
+        (Some(false), Some(false))
+    );
+    let gone = json(&bitline(&["doctor", "--json", "--port", "/dev/no-such-port"]));
+    assert!(named(&gone["findings"], "board")["remedy"].as_str().unwrap().contains("plug the board in"), "{gone}");
 }
