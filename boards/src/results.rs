@@ -230,7 +230,7 @@ pub fn table(records: &[Record]) -> Result<String, BoardError> {
     let tools: BTreeMap<&str, &str> =
         records.iter().flat_map(|r| r.tools.iter().map(|(k, v)| (k.as_str(), v.as_str()))).collect();
     let named: Vec<_> = tools.values().filter(|version| !version.contains("no version")).copied().collect();
-    writeln!(text, "{}. Designs:", named.join("; ")).expect("a string takes everything");
+    writeln!(text, "{}. Designs:", named.join("; ").replace('"', "")).expect("a string takes everything");
     let designs: Vec<_> =
         summaries(records).iter().map(|row| format!("{} on {} `{}`", row.machine, row.board, row.design)).collect();
     writeln!(text, "{}.", designs.join(", ")).expect("a string takes everything");

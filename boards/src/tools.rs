@@ -61,7 +61,11 @@ pub fn version(tool: &str) -> Result<String, BoardError> {
     // A first call of a WebAssembly tool says that it is being prepared.
     // One that has no version, icepack, answers with its usage.
     let says_version = |line: &&str| {
-        !(line.trim().is_empty() || line.contains("take a while") || line.contains("Usage") || line.contains("option"))
+        !(line.trim().is_empty()
+            || line.contains("take a while")
+            || line.contains("Usage")
+            || line.contains("option")
+            || line.contains("--help"))
     };
     let line = text.lines().take(3).find(says_version);
     Ok(line.unwrap_or("no version given").trim().trim_matches('"').to_string())

@@ -307,9 +307,8 @@ fn flash_prints_its_command_and_refuses_what_should_not_be_written() {
 
 #[test]
 fn doctor_looks_at_the_board_on_a_port() {
-    let link = scratch("doctor-port");
-    let mut board = start_board(&link, &["--engine", "golden", "--machine", "tiny"]);
-    let port = link.to_str().unwrap();
+    let board = Board::start("doctor-port", &["--machine", "tiny"]);
+    let port = board.link.to_str().unwrap();
     let findings = json(&bitline(&["doctor", "--json", "--port", port, "--machine", "tiny"]))["findings"].clone();
     let other = json(&bitline(&["doctor", "--json", "--port", port, "--machine", "digits"]));
     let named = |findings: &serde_json::Value, name: &str| {
