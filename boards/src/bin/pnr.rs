@@ -202,7 +202,7 @@ fn record(
     };
     Ok(Record {
         usage: placed.as_ref().ok().map(|p| p.usage.clone()),
-        failure: placed.as_ref().err().map(|e| e.to_string().lines().next().unwrap_or_default().to_string()),
+        failure: placed.as_ref().err().map(|e| e.to_string().split("; ").next().unwrap_or_default().to_string()),
         cells: synthesis.cells,
         seconds: placed.as_ref().ok().and_then(|p| p.took).map(|took| took.as_secs_f64().round()),
         design: key(design_hash(verilog)),
