@@ -121,13 +121,17 @@ impl Flow {
         let source = source.as_bytes();
         let wrapper = wrapper::text(&self.board, &self.machine);
         let script = format!(
-            "read_verilog -sv top.v board_top.v; {}; write_json netlist.json; tee -q -o stat.json stat -json",
+            "read_verilog -sv top.v board_top.v; {}; script floorplan.ys; write_json netlist.json; \
+             tee -q -o stat.json stat -json",
             synthesis_for(&self.board.device, wrapper::MODULE)
         );
-        let key = hash(&[source, wrapper.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
+        let floorplan = self.board.floorplan.as_ref().map(|plan| plan.commands(&self.machine)).unwrap_or_default();
+        let inputs = [source, wrapper.as_bytes(), floorplan.as_bytes(), script.as_bytes()];
+        let key = hash(&[&inputs[..], &[tools::version("yosys")?.as_bytes()]].concat());
         let (folder, took) = stage(&self.out, "synthesis", &key, |work| {
             write(&work.join("top.v"), source)?;
             write(&work.join("board_top.v"), wrapper.as_bytes())?;
+            write(&work.join("floorplan.ys"), floorplan.as_bytes())?;
             run_within(self.limit, work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")
         })?;
         let cells = Cells::from_stat(&folder.join("stat.json"), self.board.device.family)?;

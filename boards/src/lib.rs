@@ -12,6 +12,7 @@ pub mod board;
 pub mod budget;
 pub mod constraints;
 pub mod error;
+pub mod floorplan;
 pub mod flow;
 pub mod netlist;
 pub mod results;
