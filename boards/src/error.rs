@@ -24,6 +24,14 @@ pub enum BoardError {
         /// A file that parses.
         example: &'static str,
     },
+    /// A netlist does not have the registers that a floor plan pins.
+    #[error("{netlist} does not fit the board's floor plan: {reason}; remove its folder and build again")]
+    Floorplan {
+        /// The netlist.
+        netlist: std::path::PathBuf,
+        /// What it lacks.
+        reason: String,
+    },
     /// Two ports share a pin.
     #[error("board {board}: site {site} is taken by {first} and by {second}; give one of them another pin")]
     SiteTwice {

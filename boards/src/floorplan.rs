@@ -5,25 +5,28 @@
 //! down in a grid over the whole part, these registers draw their columns after them.
 
 use crate::board::Floorplan;
+use crate::error::BoardError;
+use crate::stage::write;
 use bitline_golden::machine::Machine;
 use bitline_golden::timing::feeder_cycles;
-use std::collections::HashMap;
-use std::fmt::Write as _;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 /// Flip-flops of a tile of logic.
 const PLACES: [&str; 8] =
     ["SLICEA.FF0", "SLICEA.FF1", "SLICEB.FF0", "SLICEB.FF1", "SLICEC.FF0", "SLICEC.FF1", "SLICED.FF0", "SLICED.FF1"];
 
 impl Floorplan {
-    /// Yosys commands that give every bit of every copy of the image its place, in a flat netlist whose gateware is the
-    /// cell `gateware`; none for a machine without copies.
+    /// A place for every bit of every copy of the image, by the name that the bit's module has in a flat netlist whose
+    /// gateware is the cell `gateware`; none for a machine without copies.
     ///
-    /// The part is divided into as many fields as there are outputs, side by side in a few strips; in a field, planes lie beside each other and
-    /// rows below each other, as the columns that add them up need them.
-    pub fn commands(&self, machine: &Machine) -> String {
-        let mut text = String::new();
+    /// The part is divided into as many fields as there are outputs, side by side in a few strips; in a field, planes lie
+    /// beside each other and rows below each other, as the columns that add them up need them.
+    pub fn places(&self, machine: &Machine) -> BTreeMap<String, String> {
+        let mut places = BTreeMap::new();
         if feeder_cycles(machine) == 0 {
-            return text;
+            return places;
         }
         let columns: Vec<u32> = (self.columns.0..=self.columns.1).collect();
         let rows: Vec<u32> = (self.rows.0..=self.rows.1).filter(|row| !self.without_logic.contains(row)).collect();
@@ -44,16 +47,42 @@ impl Floorplan {
                     let bit = row * machine.input_bits + plane;
                     // A tile that is full takes no more: nextpnr then chooses.
                     if let Some(name) = PLACES.get(*place) {
-                        let cell = format!("c:gateware.accelerator.feeder.image_{copy}_{bit}.*");
-                        writeln!(text, "setattr -set BEL \"X{x}/Y{y}/{name}\" {cell}")
-                            .expect("a string takes everything");
+                        let register = format!("gateware.accelerator.feeder.image_{copy}_{bit}");
+                        places.insert(register, format!("X{x}/Y{y}/{name}"));
                     }
                     *place += 1;
                 }
             }
         }
-        text
+        places
     }
+}
+
+/// Give registers of a netlist in Yosys' JSON their places.
+///
+/// # Errors
+/// [`BoardError::Io`]; [`BoardError::Floorplan`] for a netlist that has not one flip-flop for each place.
+pub fn pin(netlist: &Path, module: &str, places: &BTreeMap<String, String>) -> Result<(), BoardError> {
+    let wrong = |reason: String| BoardError::Floorplan { netlist: netlist.to_path_buf(), reason };
+    let text = std::fs::read(netlist).map_err(|e| BoardError::io(netlist, "read", &e))?;
+    let mut design: Value = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+    drop(text);
+    let cells =
+        design["modules"][module]["cells"].as_object_mut().ok_or_else(|| wrong(format!("no module {module}")))?;
+    let mut pinned = 0;
+    for (name, cell) in cells {
+        let register = name.rsplit_once('.').and_then(|(register, _)| places.get(register));
+        if let Some(place) = register
+            && cell["type"] == "TRELLIS_FF"
+        {
+            cell["attributes"]["BEL"] = Value::from(place.as_str());
+            pinned += 1;
+        }
+    }
+    if pinned != places.len() {
+        return Err(wrong(format!("{pinned} flip-flops for {} places", places.len())));
+    }
+    write(netlist, design.to_string().as_bytes())
 }
 
 /// Into how many strips, one below the other, the part is cut, so that the fields in them are about square.
@@ -72,22 +101,46 @@ fn at(share: f64, count: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::board::Board;
-    use bitline_golden::machine::Machine;
     use std::collections::HashSet;
 
     #[test]
     fn every_bit_has_a_place_of_its_own_where_there_is_logic() {
         let plan = Board::named("ulx3s").unwrap().floorplan.unwrap();
         let machine = Machine::named("digits-turbo").unwrap();
-        let text = plan.commands(&machine);
-        let places: HashSet<&str> = text.lines().map(|line| line.split_whitespace().nth(3).unwrap()).collect();
-        assert_eq!(text.lines().count(), 10 * 64 * 5);
-        assert_eq!(places.len(), 10 * 64 * 5, "a place twice");
+        let places = plan.places(&machine);
+        let sites: HashSet<&String> = places.values().collect();
+        assert_eq!(places.len(), 10 * 64 * 5);
+        assert_eq!(sites.len(), 10 * 64 * 5, "a place twice");
         for row in &plan.without_logic {
-            assert!(!text.contains(&format!("/Y{row}/")), "row {row} has no logic");
+            assert!(sites.iter().all(|site| !site.contains(&format!("/Y{row}/"))), "row {row} has no logic");
         }
-        assert!(text.contains("c:gateware.accelerator.feeder.image_9_319.*\n"));
+        assert!(places.contains_key("gateware.accelerator.feeder.image_9_319"));
+    }
+
+    #[test]
+    fn pin_wants_one_flip_flop_for_each_place() {
+        let folder = std::env::temp_dir().join(format!("bitline-floorplan-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("netlist.json");
+        let cell = |kind: &str| format!(r#"{{"type": "{kind}", "attributes": {{}}}}"#);
+        let netlist = |kind| {
+            format!(r#"{{"modules": {{"top": {{"cells": {{"a.b.q": {}, "c.q": {}}}}}}}}}"#, cell(kind), cell(kind))
+        };
+        let places = BTreeMap::from([("a.b".to_string(), "X3/Y4/SLICEA.FF0".to_string())]);
+        std::fs::write(&file, netlist("TRELLIS_FF")).unwrap();
+        pin(&file, "top", &places).unwrap();
+        let pinned: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let cells = &pinned["modules"]["top"]["cells"];
+        assert_eq!(cells["a.b.q"]["attributes"]["BEL"], "X3/Y4/SLICEA.FF0");
+        assert_eq!(cells["c.q"]["attributes"].get("BEL"), None);
+        for (text, reason) in [(netlist("LUT4"), "0 flip-flops for 1 places"), ("{}".into(), "no module top")] {
+            std::fs::write(&file, text).unwrap();
+            let error = pin(&file, "top", &places).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
@@ -101,6 +154,6 @@ mod tests {
     #[test]
     fn folded_machines_need_no_floor_plan() {
         let plan = Board::named("ulx3s").unwrap().floorplan.unwrap();
-        assert_eq!(plan.commands(&Machine::named("digits").unwrap()), "");
+        assert!(plan.places(&Machine::named("digits").unwrap()).is_empty());
     }
 }
