@@ -20,7 +20,7 @@ demo: bitline ## Build, count the 297 test digits on a simulated board over a se
 	@BITLINE=$(BITLINE) scripts/demo
 
 test: ## Run every test of every crate.
-	@scripts/tools --need yosys nextpnr-ice40 icepack verilator iverilog vvp
+	@scripts/tools --need yosys nextpnr-ice40 icepack iceunpack icebox_vlog verilator iverilog vvp
 	$(CARGO) test --workspace
 
 check: ## What has to pass before a change goes in: format, lints, docs, tests, export and its lint, area and clock.

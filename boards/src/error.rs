@@ -89,10 +89,18 @@ pub enum BoardError {
         reason: String,
     },
     /// A tool is neither on PATH nor in `.tools/bin`.
-    #[error("{tool} is not installed: it is neither on PATH nor in .tools/bin; run `make tools`")]
+    #[error("{tool} is not installed: it is neither on PATH nor in .tools/bin; run `make tools`{}", package(tool))]
     MissingTool {
         /// The tool.
         tool: String,
+    },
+    /// A bitstream of that board cannot be read back.
+    #[error(
+        "board {board}: no open tool turns its bitstream back into logic; take a board with an iCE40, or rung R3, its netlist"
+    )]
+    NoUnpacker {
+        /// The board.
+        board: String,
     },
     /// A tool gave up.
     #[error("{tool} failed with {status}; its last words, the rest is in {log}:\n{tail}")]
@@ -158,6 +166,14 @@ pub enum BoardError {
         /// What was looked for.
         missing: String,
     },
+}
+
+/// Where a tool that is in no wheel comes from.
+fn package(tool: &str) -> &'static str {
+    match tool {
+        "icebox_vlog" => ", or install IceStorm (Debian's package is fpga-icestorm)",
+        _ => "",
+    }
 }
 
 impl BoardError {
@@ -227,6 +243,16 @@ mod tests {
             (
                 BoardError::MissingTool { tool: "yosys".into() },
                 "yosys is not installed: it is neither on PATH nor in .tools/bin; run `make tools`",
+            ),
+            (
+                BoardError::MissingTool { tool: "icebox_vlog".into() },
+                "icebox_vlog is not installed: it is neither on PATH nor in .tools/bin; run `make tools`, or install \
+                 IceStorm (Debian's package is fpga-icestorm)",
+            ),
+            (
+                BoardError::NoUnpacker { board: "ulx3s".into() },
+                "board ulx3s: no open tool turns its bitstream back into logic; take a board with an iCE40, or rung R3, its \
+                 netlist",
             ),
             (
                 BoardError::ToolFailed {

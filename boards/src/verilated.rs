@@ -1,7 +1,8 @@
-//! A machine's exported Verilog, compiled by Verilator and run beside this program.
+//! A machine's exported Verilog, compiled by Verilator (or by Icarus) and run beside this program.
 //!
 //! The gateware's pins are all there is: serial bits in and out, switches, LEDs. `boards/verilated/main.cpp` clocks the
-//! model and turns bytes into bits; this side hands it clocks and bytes over a pipe.
+//! model and turns bytes into bits; this side hands it clocks and bytes over a pipe. `boards/verilated/icarus.v` does the
+//! same under Icarus, in text: a thousand times slower, and a bit may be unknown there, which none of the pins may show.
 
 use crate::error::BoardError;
 use crate::netlist::Netlist;
@@ -10,7 +11,7 @@ use crate::tools;
 use bitline_golden::machine::Machine;
 use bitline_golden::virtual_machine::VirtualMachine;
 use std::collections::VecDeque;
-use std::io::{BufReader, BufWriter, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -38,9 +39,22 @@ const OPTIONS: [&str; 14] = [
 /// And for a netlist: the cells' models, which are not written for lint; no default for a pin that is left open.
 const NETLIST_OPTIONS: [&str; 3] = ["cells.v", "-Wno-fatal", "-DNO_ICE40_DEFAULT_ASSIGNMENTS"];
 
+/// The program around the model under Icarus.
+const BENCH: &str = include_str!("../verilated/icarus.v");
+
+/// What compiled a model, and so how it is started and spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Simulator {
+    /// Verilator: two values a bit, bytes over the pipe.
+    Verilator,
+    /// Icarus: four values a bit, lines of text over the pipe.
+    Icarus,
+}
+
 /// A Verilated machine at power-on.
 #[derive(Debug)]
 pub struct VerilatedMachine {
+    simulator: Simulator,
     description: String,
     name: String,
     process: Child,
@@ -61,12 +75,12 @@ pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, 
     build(&machine.name, verilog, None, out)
 }
 
-/// The same for a netlist and the models of its cells.
+/// The same for a netlist, or an unpacked bitstream, and the models of its cells.
 ///
 /// # Errors
 /// Those of [`compile`].
 pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&format!("{}-netlist", machine.name), &netlist.verilog, Some(&netlist.models), out)
+    build(&format!("{}-{}", machine.name, netlist.kind), &netlist.verilog, Some(&netlist.models), out)
 }
 
 fn build(name: &str, verilog: &str, models: Option<&str>, out: &Path) -> Result<PathBuf, BoardError> {
@@ -77,6 +91,7 @@ fn build(name: &str, verilog: &str, models: Option<&str>, out: &Path) -> Result<
         cells.as_bytes(),
         MAIN.as_bytes(),
         OPTIONS.join(" ").as_bytes(),
+        NETLIST_OPTIONS.join(" ").as_bytes(),
         version.as_bytes(),
     ]);
     let (folder, _) = stage(out, name, &key, |work| {
@@ -92,21 +107,49 @@ fn build(name: &str, verilog: &str, models: Option<&str>, out: &Path) -> Result<
     Ok(folder.join("obj_dir/Vtop"))
 }
 
+/// Compile a machine's Verilog with Icarus, unless `out` has it already; gives back what `vvp` runs.
+///
+/// # Errors
+/// [`BoardError`]: Icarus is missing, or says what is wrong with the Verilog.
+pub fn compile_icarus(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
+    let key = hash(&[verilog.as_bytes(), BENCH.as_bytes(), tools::version("iverilog")?.as_bytes()]);
+    let (folder, _) = stage(out, &format!("{}-icarus", machine.name), &key, |work| {
+        write(&work.join("top.v"), verilog.as_bytes())?;
+        write(&work.join("bench.v"), BENCH.as_bytes())?;
+        let options = ["-g2012", "-s", "bench", "-o", "bench.vvp", "bench.v", "top.v"];
+        run(work, "iverilog", &options, "iverilog.log")
+    })?;
+    Ok(folder.join("bench.vvp"))
+}
+
 impl VerilatedMachine {
-    /// Start a program that [`compile`] or [`compile_netlist`] made of `what`.
+    /// Start a program that [`compile`], [`compile_netlist`] or [`compile_icarus`] made of `what`.
     ///
     /// # Errors
-    /// [`BoardError::Io`] if it does not start.
-    pub fn start(machine: &Machine, program: &Path, what: &str) -> Result<Self, BoardError> {
-        let mut process = Command::new(program)
-            .arg(machine.link.clocks_per_bit().to_string())
+    /// [`BoardError`] if it does not start.
+    pub fn start(machine: &Machine, program: &Path, simulator: Simulator, what: &str) -> Result<Self, BoardError> {
+        let clocks_per_bit = machine.link.clocks_per_bit();
+        let mut command = match simulator {
+            Simulator::Verilator => {
+                let mut command = Command::new(program);
+                command.arg(clocks_per_bit.to_string());
+                command
+            }
+            Simulator::Icarus => {
+                let mut command = Command::new(tools::find("vvp")?);
+                command.arg("-n").arg(program).arg(format!("+clocks_per_bit={clocks_per_bit}"));
+                command
+            }
+        };
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|e| BoardError::io(program, "started", &e))?;
         let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
         Ok(Self {
-            description: format!("{what} of {}, compiled by Verilator, every bit on the wire", machine.name),
+            simulator,
+            description: format!("{what} of {}, compiled by {simulator:?}, every bit on the wire", machine.name),
             name: machine.name.clone(),
             requests: BufWriter::new(stdin.expect("stdin was piped")),
             responses: BufReader::new(stdout.expect("stdout was piped")),
@@ -122,6 +165,9 @@ impl VerilatedMachine {
     /// One request and its response.
     fn exchange(&mut self, bytes: &[u8], output: &mut Vec<u8>, clocks: u32) -> std::io::Result<()> {
         let switches = u8::from(self.start_switch) | u8::from(self.reset_button) << 1;
+        if self.simulator == Simulator::Icarus {
+            return self.exchange_lines(switches, bytes, output, clocks);
+        }
         self.requests.write_all(&clocks.to_le_bytes())?;
         self.requests.write_all(&[switches])?;
         self.requests.write_all(&(bytes.len() as u32).to_le_bytes())?;
@@ -135,6 +181,19 @@ impl VerilatedMachine {
         output.resize(start + count, 0);
         self.responses.read_exact(&mut output[start..])
     }
+
+    /// The same in text.
+    fn exchange_lines(&mut self, switches: u8, bytes: &[u8], output: &mut Vec<u8>, clocks: u32) -> std::io::Result<()> {
+        let data: String = bytes.iter().map(|byte| format!(" {byte:x}")).collect();
+        writeln!(self.requests, "{clocks:x} {switches:x} {:x}{data}", bytes.len())?;
+        self.requests.flush()?;
+        let mut line = String::new();
+        self.responses.read_line(&mut line)?;
+        let (leds, received) = response(&line)?;
+        self.leds = leds;
+        output.extend(received);
+        Ok(())
+    }
 }
 
 impl VirtualMachine for VerilatedMachine {
@@ -145,7 +204,7 @@ impl VirtualMachine for VerilatedMachine {
             && let Err(error) = self.exchange(&bytes, output, step)
         {
             // The host sees a board that does not answer any more, and says so.
-            eprintln!("the Verilated model of {} ended: {error}", self.name);
+            eprintln!("the model of {} under {:?} ended: {error}", self.name, self.simulator);
             self.lost = true;
         }
         self.clock += u64::from(step);
@@ -182,5 +241,40 @@ impl Drop for VerilatedMachine {
         // It ends with its stdin, but a model that hangs must not outlive us.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// LEDs and bytes from a line of `icarus.v`.
+fn response(line: &str) -> std::io::Result<(u16, Vec<u8>)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    if let ["X", clock, uart_tx, leds] = words[..] {
+        let message = format!("in clock {clock} a pin has no value: uart_tx is {uart_tx}, leds are {leds}");
+        return Err(std::io::Error::other(message));
+    }
+    let number = |word: &&str| u16::from_str_radix(word, 16).ok();
+    let numbers: Option<Vec<u16>> = words.iter().map(number).collect();
+    match numbers.as_deref() {
+        Some([leds, count, bytes @ ..]) if bytes.len() == usize::from(*count) => {
+            Ok((*leds, bytes.iter().map(|byte| *byte as u8).collect()))
+        }
+        _ => Err(std::io::Error::other(format!("it said {:?}", line.trim_end()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn response_takes_numbers_and_names_an_unknown_pin() {
+        assert_eq!(response("1a 2 c0 7\n").unwrap(), (0x1A, vec![0xC0, 7]));
+        assert_eq!(response("0 0\n").unwrap(), (0, vec![]));
+        assert_eq!(
+            response("X 12 x 00000000x\n").unwrap_err().to_string(),
+            "in clock 12 a pin has no value: uart_tx is x, leds are 00000000x"
+        );
+        for line in ["", "1", "1 2 3", "1 0 3", "z 0"] {
+            assert!(response(line).is_err(), "{line:?}");
+        }
     }
 }
