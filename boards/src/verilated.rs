@@ -107,16 +107,24 @@ fn build(name: &str, verilog: &str, models: Option<&str>, out: &Path) -> Result<
     Ok(folder.join("obj_dir/Vtop"))
 }
 
+/// What Yosys does to the Verilog before Icarus sees it: every `always @(*)` becomes assignments.
+///
+/// RustHDL 0.46: its blocks give a signal a default and then its value. Icarus tells other blocks of both, and two blocks that
+/// read from each other (never the same bit in a circle) wake each other without end.
+const ICARUS_SCRIPT: &str = "read_verilog -sv top.v; hierarchy -top top; proc; write_verilog -noattr assigned.v";
+
 /// Compile a machine's Verilog with Icarus, unless `out` has it already; gives back what `vvp` runs.
 ///
 /// # Errors
-/// [`BoardError`]: Icarus is missing, or says what is wrong with the Verilog.
+/// [`BoardError`]: Yosys or Icarus is missing, or says what is wrong with the Verilog.
 pub fn compile_icarus(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
-    let key = hash(&[verilog.as_bytes(), BENCH.as_bytes(), tools::version("iverilog")?.as_bytes()]);
+    let versions = [tools::version("yosys")?, tools::version("iverilog")?].concat();
+    let key = hash(&[verilog.as_bytes(), ICARUS_SCRIPT.as_bytes(), BENCH.as_bytes(), versions.as_bytes()]);
     let (folder, _) = stage(out, &format!("{}-icarus", machine.name), &key, |work| {
         write(&work.join("top.v"), verilog.as_bytes())?;
         write(&work.join("bench.v"), BENCH.as_bytes())?;
-        let options = ["-g2012", "-s", "bench", "-o", "bench.vvp", "bench.v", "top.v"];
+        run(work, "yosys", &["-q", "-l", "yosys.log", "-p", ICARUS_SCRIPT], "yosys.log")?;
+        let options = ["-g2012", "-s", "bench", "-o", "bench.vvp", "bench.v", "assigned.v"];
         run(work, "iverilog", &options, "iverilog.log")
     })?;
     Ok(folder.join("bench.vvp"))
