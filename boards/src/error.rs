@@ -88,6 +88,14 @@ pub enum BoardError {
         /// The gateware's words.
         reason: String,
     },
+    /// A leaf has no proof.
+    #[error("machine {machine}: no proof speaks of module {module}; add one to boards/src/formal")]
+    Unproved {
+        /// The machine.
+        machine: String,
+        /// The module of its export.
+        module: String,
+    },
     /// A tool is neither on PATH nor in `.tools/bin`.
     #[error("{tool} is not installed: it is neither on PATH nor in .tools/bin; run `make tools`{}", package(tool))]
     MissingTool {
@@ -239,6 +247,10 @@ mod tests {
             (
                 BoardError::Export { machine: "digits".into(), reason: "rows is 0".into() },
                 "machine digits has no Verilog: rows is 0",
+            ),
+            (
+                BoardError::Unproved { machine: "digits".into(), module: "top$new".into() },
+                "machine digits: no proof speaks of module top$new; add one to boards/src/formal",
             ),
             (
                 BoardError::MissingTool { tool: "yosys".into() },

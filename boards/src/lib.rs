@@ -15,6 +15,7 @@ pub mod constraints;
 pub mod error;
 pub mod floorplan;
 pub mod flow;
+pub mod formal;
 pub mod netlist;
 pub mod results;
 pub mod stage;

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Programs that the flow and the checks of exported Verilog call.
-pub const ALL: [&str; 10] = [
+pub const ALL: [&str; 12] = [
     "yosys",
     "nextpnr-ice40",
     "nextpnr-ecp5",
@@ -16,6 +16,8 @@ pub const ALL: [&str; 10] = [
     "verilator",
     "iverilog",
     "vvp",
+    "sby",
+    "yices-smt2",
 ];
 
 /// Programs that write a bitstream to a board; only somebody with a board needs one.
