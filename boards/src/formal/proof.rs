@@ -133,7 +133,7 @@ impl Proof {
         format!(
             "[tasks]\nprove\ncover\n\n[options]\nprove: mode {mode}\nprove: depth {depth}\ncover: mode cover\n\
              cover: depth {cover_depth}\ntimeout {timeout_seconds}\n\n[engines]\nsmtbmc yices\n\n[script]\n\
-             read_verilog -formal -sv {block}.v\nhierarchy -check -top {block}\nproc\nflatten\n{start}\
+             read_verilog -formal -sv {block}.v\nhierarchy -check -top {block}\nproc -norom\nflatten\n{start}\
              prep -top {block}\n\n[files]\n{block}.v\n"
         )
     }

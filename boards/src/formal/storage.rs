@@ -248,6 +248,7 @@ fn device_array(design: &Design) -> Proof {
     let mut text = format!(
         "(* anyconst *) wire [{}:0] f_at;\n(* anyconst *) wire [{}:0] f_lane;\n(* anyconst *) wire [{}:0] f_row;\n\
          always @(*) assume (f_at < {depth} && f_lane < {lanes} && f_row < {rows});\n\
+         always @(*) if (write_enable) assume (write_address < {depth});\n\
          reg f_running = 0, f_state, f_read = 0, f_shown;\n\
          wire f_exists = (f_at % {groups}) * {rows} + f_row < {};\n\
          wire f_stored = write_enable && write_address == f_at && write_lane == f_lane && write_word == f_row / 16;\n\
