@@ -4,6 +4,7 @@ use super::proof::{Method, Proof};
 use super::{Claim, Design, age, ago, line};
 use bitline_golden::machine::Machine;
 use bitline_golden::registers::{REGISTERS, Region};
+use bitline_golden::timing;
 
 /// The claims about a design's selectors.
 pub fn proofs(design: &Design) -> Vec<Proof> {
@@ -16,7 +17,8 @@ pub fn proofs(design: &Design) -> Vec<Proof> {
     ]
 }
 
-/// Row r of plane p is that bit of the row's code; bias rows have the bias code, rows and planes beyond the last are 0.
+/// Row r of plane p is that bit of the row's code; bias rows have the bias code, rows and planes beyond the last are 0;
+/// as many clocks later as the machine's feeder takes.
 fn feeder(machine: &Machine) -> Claim {
     let (rows, planes, inputs) = (machine.row_lanes, machine.plane_lanes, machine.inputs());
     let mut text = format!(
@@ -24,6 +26,8 @@ fn feeder(machine: &Machine) -> Claim {
         machine.row_groups(),
         machine.plane_groups()
     );
+    let clocks = timing::feeder_cycles(machine) as usize;
+    text += &age(clocks);
     for p in 0..planes {
         text += &format!(
             "reg [{high}:0] f_rows_{p};\ninteger f_r_{p}, f_rg_{p}, f_pg_{p}, f_row_{p}, f_plane_{p};\nalways @(*) begin\n  \
@@ -42,15 +46,22 @@ fn feeder(machine: &Machine) -> Claim {
             all = machine.rows,
             bias = machine.bias_code,
         );
+        text += &line(&format!("f_rows_{p}"), rows, clocks);
         for c in 0..machine.column_lanes {
             let at = c * planes + p;
-            text += &format!("always @(*) is_the_plane_{at}: assert (rows${at} == f_rows_{p});\n");
+            text += &format!(
+                "always @(*) if (f_age >= {clocks}) is_the_plane_{at}: assert ($signed(rows${at}) == $signed({}));\n",
+                ago(&format!("f_rows_{p}"), clocks)
+            );
         }
     }
-    text += "always @(*) cover (|rows$0 && row_group == 0);\n";
+    text += &format!("always @(*) cover (f_age >= {clocks} && |rows$0 && row_group == 0);\n");
     text += &format!("always @(*) cover (row_group == {} && rows$0[0]);\n", machine.row_groups() - 1);
-    let property = format!("drives = planes of the codes, {} rows, {} planes; groups that exist", machine.rows, planes);
-    Claim::new(property, Method::AnyState { depth: 1 }, 1, text)
+    let property = format!(
+        "drives = planes of the codes {clocks} clocks ago, {} rows, {planes} planes; groups that exist",
+        machine.rows
+    );
+    Claim::new(property, Method::AnyState { depth: clocks + 1 }, clocks + 1, text)
 }
 
 /// The lane asked for, a clock later; 0 beyond the last.

@@ -30,7 +30,8 @@ pub fn is_register(design: &Design, module: &str) -> bool {
 fn clocks(machine: &Machine, module: &str) -> u64 {
     let memory = timing::MEMORY_CYCLES;
     let image = memory + timing::image_register_cycles(machine);
-    let count = image + timing::column_counter_cycles(machine);
+    let rows = image + timing::feeder_cycles(machine);
+    let count = rows + timing::column_counter_cycles(machine);
     // Where lanes are counted one a clock, a selector stands between memory and counter.
     let pulses = if machine.input_words() <= machine.steps_per_image() && machine.input_words() > 1 {
         memory + 1
@@ -38,7 +39,8 @@ fn clocks(machine: &Machine, module: &str) -> u64 {
         image
     };
     match module.strip_prefix(INSIDE).unwrap_or_default() {
-        "row_group_line" | "plane_group_line" | "row_first_line" => image,
+        "row_group_line" | "plane_group_line" => image,
+        "row_first_line" => rows,
         "pulse_group_line" | "pulse_enable_line" => pulses,
         "lane_group_line" | "read_region_line" | "read_lane_line" | "read_word_line" => memory,
         "count_valid_line" | "output_first_line" | "subgroup_line" | "count_plane_group_line" => count,
