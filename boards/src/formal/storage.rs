@@ -246,21 +246,37 @@ fn device_array(design: &Design) -> Proof {
     let (rows, lanes, groups) = (machine.row_lanes, machine.column_lanes, machine.row_groups());
     let depth = machine.column_groups() * groups;
     let (address, row, lane) = (bits_to_index(depth), bits_to_index(rows), bits_to_index(lanes));
+    // A single address is not looked at, and its stores land a clock later.
+    let (address_is_right, store) = if depth == 1 {
+        let store = "  f_due <= f_stored;\n  f_value <= write_data[f_row % 16];\n  if (f_due) f_state <= f_value;\n";
+        ("1", format!("reg f_due = 0, f_value;\nalways @(posedge clock) begin\n{store}end\n"))
+    } else {
+        let store = "  if (f_stored) f_state <= f_exists && write_data[f_row % 16];\n";
+        ("write_address == f_at", format!("always @(posedge clock) begin\n{store}end\n"))
+    };
     // One device of one lane at one address, all three the solver's choice.
     let mut text = format!(
         "(* anyconst *) wire [{}:0] f_at;\n(* anyconst *) wire [{}:0] f_lane;\n(* anyconst *) wire [{}:0] f_row;\n\
          always @(*) assume (f_at < {depth} && f_lane < {lanes} && f_row < {rows});\n\
-         always @(*) if (write_enable) assume (write_address < {depth});\n\
-         reg f_running = 0, f_state, f_read = 0, f_shown;\n\
+         {}reg f_running = 0, f_state, f_read = 0, f_shown;\n\
          wire f_exists = (f_at % {groups}) * {rows} + f_row < {};\n\
-         wire f_stored = write_enable && write_address == f_at && write_lane == f_lane && write_word == f_row / 16;\n\
-         always @(posedge clock) begin\n  f_running <= 1;\n  f_read <= read_address == f_at;\n  f_shown <= f_state;\n  \
-         if (f_stored) f_state <= f_exists && write_data[f_row % 16];\nend\n",
+         wire f_stored = write_enable && {address_is_right} && write_lane == f_lane && write_word == f_row / 16;\n\
+         always @(posedge clock) begin\n  f_running <= 1;\n  f_read <= read_address == f_at;\n  f_shown <= f_state;\nend\n\
+         {store}",
         address - 1,
         lane - 1,
         row - 1,
+        if depth == 1 {
+            String::new()
+        } else {
+            format!("always @(*) if (write_enable) assume (write_address < {depth});\n")
+        },
         machine.rows,
     );
+    if depth == 1 {
+        text += "wire f_held = enable_held && lane_held == f_lane && word_held == f_row / 16;\n\
+                 always @(*) is_held: assert (f_due == f_held && (!f_due || f_value == data_held[f_row % 16]));\n";
+    }
     let mut given = String::new();
     for (r, columns) in design.contents.devices.iter().enumerate() {
         for column in (0..columns.len()).filter(|column| columns[*column]) {
