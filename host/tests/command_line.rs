@@ -228,7 +228,8 @@ fn doctor_without_any_tool_exits_with_2_and_says_what_to_install() {
         "`make tools` installs nextpnr-ecp5 without root",
         "`make tools` installs yosys without root; so does `apt install yosys` with it",
         "note    openFPGALoader    neither on PATH nor in .tools/bin",
-        "missing or wrong: yosys, nextpnr-ice40, nextpnr-ecp5, icepack, iceunpack, icebox_vlog, ecppack, verilator, iverilog, vvp;",
+        "missing or wrong: yosys, nextpnr-ice40, nextpnr-ecp5, icepack, iceunpack, icebox_vlog, ecppack, verilator, iverilog, vvp, \
+         sby, yices-smt2;",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
