@@ -6,6 +6,7 @@
 use super::proof::{Method, Proof};
 use super::{Claim, Design, INSIDE};
 use bitline_golden::link::{END, ESC, ESC_END, ESC_ESC, MAX_PAYLOAD, OVERHEAD};
+use bitline_golden::timing;
 
 /// The claims about a design's link.
 pub fn proofs(design: &Design) -> Vec<Proof> {
@@ -16,6 +17,7 @@ pub fn proofs(design: &Design) -> Vec<Proof> {
         design.proof("link_resynchronisation", accelerator, resynchronisation(design)),
         design.proof("link_order", accelerator, order(design)),
         design.proof("link_progress", accelerator, progress(design)),
+        design.proof("run_and_link", accelerator, run_and_link(design)),
         design.proof("uart_transmitter", "top$transmitter", uart_transmitter(design)),
         design.proof("uart_receiver", "top$receiver", uart_receiver(design)),
     ]
@@ -182,6 +184,40 @@ fn resynchronisation(design: &Design) -> Claim {
     let property = "resynchronised by END, a byte, END from any state; taken and CRC used as in link_order";
     let free = all_but(design, &["receiver", "link_crc"]);
     Claim { free, ..Claim::new(property, Method::InductionFromAnyState { depth: 3 }, 24, text) }
+}
+
+/// The link stores only while no run is under way, and a run stores only while it is.
+fn run_and_link(design: &Design) -> Claim {
+    let text = inner("executor", "state$q", 5)
+        + &inner("executor", "words_left$q", 8)
+        + &inner("transmitter", "state$q", 2)
+        + STATES
+        + &format!(
+            "wire f_storing = f_executor == f_WriteWait || f_executor == f_WriteLow || f_executor == f_WriteHigh;\n\
+             always @(*) if (f_executor != f_Idle) assume (receiver$frame_ready);\n\
+             always @(*) assert (f_executor <= f_Drain);\n\
+             always @(*) if (executor$write_enable) assert (f_executor == f_WriteHigh);\n\
+             always @(*) if (f_storing) begin\n  \
+             link_stores_without_a_run: assert (!sequencer$running && !registers$start);\n  \
+             assert (\\executor.words_left$q >= 1 && \\executor.words_left$q <= {most});\n  \
+             if (executor$region == 0) control_is_stored_last: \
+             assert (executor$offset + \\executor.words_left$q <= {past});\nend\n\
+             always @(*) if (sequencer$step) assert (sequencer$running);\n\
+             always @(*) if (slots$sum_enable || slots$verdict_enable) run_stores_within_its_clocks: \
+             assert (sequencer$running);\n\
+             always @(*) never_both: assert (!(executor$write_enable && (slots$sum_enable || slots$verdict_enable)));\n\
+             always @(*) cover (executor$write_enable);\nalways @(*) cover (argmax$done);\n\
+             always @(*) cover (sequencer$running && !sequencer$step && aborted$q);\n",
+            most = bitline_golden::link::MAX_WORDS,
+            past = bitline_golden::registers::find("control").offset + 1,
+        );
+    let kept = ["executor", "address_check", "registers", "sequencer", "sum_valid_line", "argmax", "switch_stage"];
+    let free = all_but(design, &[&kept[..], &["switch_served", "button_stage", "aborted"]].concat());
+    let depth = timing::pipeline_cycles(&design.machine) as usize + 2;
+    // A WRITE of the number of images, its reply, and a run of one.
+    let cover = 28 + design.machine.steps_per_image() + depth;
+    let property = "the link never stores in a clock in which a run is under way, a run only in such; a frame is held until it is taken";
+    Claim { free, ..Claim::new(property, Method::Induction { depth }, cover, text) }
 }
 
 /// Nets of the executor and the transmitter that [`order`] and [`progress`] speak of.

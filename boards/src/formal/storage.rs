@@ -217,7 +217,7 @@ fn slot_memory(design: &Design) -> Proof {
         16 * margin
     );
     let property = format!(
-        "a lane shows what was last stored, {depth} slots of {lanes} lanes; the link never stores in a clock with sums or verdict"
+        "a lane shows what was last stored, {depth} slots of {lanes} lanes; link and run never store in the same clock (run_and_link)"
     );
     let claim = Claim::new(property, Method::InductionFromAnyState { depth: 2 }, 6, text);
     design.proof("slot_memory", &Design::path("slots"), claim)
