@@ -55,6 +55,13 @@ fn formal_wrong_crc_polynomial_is_refuted_and_named() {
 }
 
 #[test]
+fn formal_switch_that_does_not_wait_for_a_frame_is_refuted_and_named() {
+    let design = damaged(&Machine::named("tiny").unwrap(), " & ~receiver$frame_ready;", ";");
+    let verdict = verdict(link::proofs(&design), "run_and_link", "formal-switch");
+    assert_refuted(&verdict, "run_and_link: ");
+}
+
+#[test]
 fn formal_unreached_cover_statement_is_not_a_proof() {
     let text = "module nothing(input clock, input [3:0] d);\nalways @(*) assume (d < 5);\n\
                 always @(*) assert (d != 7);\nalways @(*) cover (d == 6);\nendmodule\n";
