@@ -257,6 +257,13 @@ pub(crate) fn synthesis(family: Family, top: &str) -> String {
     synthesis_for(&device, top)
 }
 
+/// The same, with every module kept.
+pub(crate) fn synthesis_of_blocks(family: Family, top: &str) -> String {
+    let synth = synthesis(family, top);
+    let command = synth.split(';').next().unwrap_or_default();
+    format!("{command} -noflatten")
+}
+
 /// Yosys' name for the sort of iCE40 that a part of nextpnr's is: `hx` and `lp` are two speeds of one, `u` is UltraPlus.
 fn ice40_device(part: &str) -> &'static str {
     match part {
@@ -296,6 +303,8 @@ mod tests {
         assert!(script("colorlight-i5").starts_with("synth_ecp5 -abc9 -top top; "));
         assert_eq!(synthesis(Family::Ice40, "top"), script("icebreaker"));
         assert_eq!(synthesis(Family::Ecp5, "top"), script("ulx3s"));
+        assert_eq!(synthesis_of_blocks(Family::Ice40, "top"), "synth_ice40 -device u -top top -noflatten");
+        assert_eq!(synthesis_of_blocks(Family::Ecp5, "top"), "synth_ecp5 -abc9 -top top -noflatten");
     }
 
     #[test]
