@@ -29,12 +29,14 @@ pub fn netlist(family: Family, name: &str, verilog: &str, out: &Path) -> Result<
     make("netlist", &synthesis(family, "top"), family, name, verilog, out)
 }
 
-/// The same with the design's blocks as modules of their own, each synthesised by itself, to be looked into.
+/// The same with the design's blocks as modules of their own, each synthesised by itself, to be looked into. Where the part leaves
+/// open what a block RAM reads, it reads as the design's text says.
 ///
 /// # Errors
 /// Those of [`netlist`].
 pub fn blocks(family: Family, name: &str, verilog: &str, out: &Path) -> Result<Netlist, BoardError> {
-    make("blocks", &synthesis_of_blocks(family, "top"), family, name, verilog, out)
+    let netlist = make("blocks", &synthesis_of_blocks(family, "top"), family, name, verilog, out)?;
+    Ok(Netlist { models: format!("`define DP16KD_READS_OLD\n{}", netlist.models), ..netlist })
 }
 
 fn make(

@@ -41,8 +41,9 @@ const NETLIST_OPTIONS: [&str; 3] = ["cells.v", "-Wno-fatal", "-DNO_ICE40_DEFAULT
 
 /// The program around a model that tells what its signals did.
 const TRACE: &str = include_str!("../verilated/trace.cpp");
-/// What Verilator is told for it. The cells of a netlist are not looked into, only the blocks they are in.
-const TRACE_OPTIONS: [&str; 1] = ["--trace"];
+/// What Verilator is told for it: it runs once, beside RustHDL, which is slower than any of its code.
+const TRACE_OPTIONS: [&str; 7] =
+    ["--trace", "-CFLAGS", "-O0", "-MAKEFLAGS", "OPT_FAST=-O0", "-MAKEFLAGS", "OPT_GLOBAL=-O0"];
 
 /// The program around the model under Icarus.
 const BENCH: &str = include_str!("../verilated/icarus.v");
@@ -103,6 +104,7 @@ pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Resu
 
 fn build(name: &str, verilog: &str, models: Option<&str>, traced: bool, out: &Path) -> Result<PathBuf, BoardError> {
     let version = tools::version("verilator")?;
+    // The cells of a netlist are not looked into, only the blocks they are in.
     let untraced = |cells| format!("/* verilator tracing_off */\n{cells}\n/* verilator tracing_on */\n");
     let cells = models.map(|cells| if traced { untraced(cells) } else { cells.to_string() }).unwrap_or_default();
     let main = if traced { TRACE } else { MAIN };

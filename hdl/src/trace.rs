@@ -69,6 +69,8 @@ impl TracedMachine {
         }
         let mut design = Box::new(Top::new(&board, build_hash(machine), &Contents::default())?);
         design.connect_all();
+        // Nobody has sent anything yet.
+        design.uart_rx.next = true;
         settle(&mut *design);
         let mut list = List::default();
         design.accept("", &mut list);

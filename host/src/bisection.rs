@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use bitline_boards::board::Family;
 use bitline_boards::netlist::blocks;
 use bitline_boards::verilated::compile_traced;
+use bitline_golden::machine::Machine;
 use bitline_hdl::simulation::build_hash;
 use serde::Serialize;
 
-use crate::engine::{Compiled, Engine};
+use crate::engine::Engine;
 use crate::error::HostError;
 use crate::link::{Client, ClientOptions, InProcessPort};
 use crate::lockstep::{Column, Lockstep, seen};
@@ -75,20 +76,29 @@ fn text_of(kind: &str) -> Option<&'static str> {
     matches!(kind, "column_counter" | "pulse_counter").then_some("population_count")
 }
 
-/// Find the block in which an engine that was compiled parts from the RustHDL simulation on a problem. `work` keeps what the tools
-/// make; with `waves`, both waves of the last comparison are kept under that name and `-rusthdl.vcd`, `-verilog.vcd` or
-/// `-netlist.vcd`.
+/// Folders of a bisection.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// Keeps what the tools make.
+    pub work: &'a Path,
+    /// How the files of both waves of the last comparison begin, if they are to be kept: before `-rusthdl.vcd`, `-verilog.vcd` and
+    /// `-netlist.vcd`.
+    pub waves: Option<&'a Path>,
+}
+
+/// Find the block in which an engine parts from the RustHDL simulation on a problem; `machine`, as it is clocked, and `text`, its
+/// exported Verilog, are what the engine was compiled of.
 ///
 /// # Errors
 /// [`HostError`]: a tool that is missing or failed, or waves that cannot be written.
 pub fn bisect(
     problem: &Problem,
     engine: Engine,
-    compiled: &Compiled,
-    work: &Path,
-    waves: Option<&Path>,
+    machine: &Machine,
+    text: &str,
+    files: &Files,
 ) -> Result<Bisection, HostError> {
-    let (machine, text) = (compiled.machine(), compiled.text());
+    let Files { work, waves } = *files;
     let family = match engine {
         Engine::Netlist | Engine::Bitstream => Some((Family::Ice40, "iCE40 netlist, block by block")),
         Engine::NetlistEcp5 => Some((Family::Ecp5, "ECP5 netlist, block by block")),
@@ -96,13 +106,13 @@ pub fn bisect(
     };
     let mut result = Bisection { searches: Vec::new(), waves: Vec::new(), remark: None };
     let program = compile_traced(machine, text, None, work)?;
-    result.search(problem, compiled, "exported Verilog", &program, waves.map(|name| (name, "verilog")))?;
+    result.search(problem, machine, "exported Verilog", &program, waves.map(|name| (name, "verilog")))?;
     if let Some((family, compared)) = family
         && result.found().is_none()
     {
         let netlist = blocks(family, &machine.name, text, work)?;
         let program = compile_traced(machine, &netlist.verilog, Some(&netlist.models), work)?;
-        result.search(problem, compiled, compared, &program, waves.map(|name| (name, "netlist")))?;
+        result.search(problem, machine, compared, &program, waves.map(|name| (name, "netlist")))?;
     }
     if result.found().is_none() {
         result.remark = Some(match engine {
@@ -126,7 +136,7 @@ impl Bisection {
     fn search(
         &mut self,
         problem: &Problem,
-        compiled: &Compiled,
+        machine: &Machine,
         compared: &'static str,
         program: &Path,
         waves: Option<(&Path, &str)>,
@@ -134,7 +144,7 @@ impl Bisection {
         let files = waves.map(|(name, upper)| ["rusthdl", upper].map(|rung| with_ending(name, rung)));
         // Those of a comparison without a difference are of no use.
         self.waves.drain(..).for_each(|file| drop(std::fs::remove_file(file)));
-        let clock_hz = compiled.machine().link.clock_hz;
+        let clock_hz = machine.link.clock_hz;
         let paths = files.as_ref().map(|files| [files[0].as_path(), files[1].as_path()]);
         let (both, shared) = Lockstep::new(&problem.machine, clock_hz, program, paths)?;
         let kinds = both.kinds();

@@ -10,7 +10,7 @@ use bitline_golden::packed;
 use ndarray::Array2;
 use serde::Serialize;
 
-use crate::bisection::{Bisection, bisect};
+use crate::bisection::{Bisection, Files, bisect};
 use crate::comparison::{Difference, expect};
 use crate::engine::{Compiled, Engine, EngineOptions, compile};
 use crate::error::HostError;
@@ -229,7 +229,8 @@ pub fn climb(
                 Some(program) => {
                     seen(Progress::Bisecting);
                     let waves = how.waves.map(|folder| folder.join(wave_name(rung, engine, name)));
-                    let bisection = bisect(problem, engine, program, how.work, waves.as_deref())?;
+                    let files = Files { work: how.work, waves: waves.as_deref() };
+                    let bisection = bisect(problem, engine, program.machine(), program.text(), &files)?;
                     // A run that ended early for a reason that no block shows could not be run.
                     if let Some(error) = stopped.filter(|_| bisection.found().is_none()) {
                         return Err(error);
