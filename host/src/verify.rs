@@ -104,7 +104,7 @@ pub struct Failure {
     pub first: Option<Difference>,
     /// The layer of the machine, from 0: machines have one.
     pub layer: usize,
-    /// Where the rung parts from the RustHDL simulation: of the rung's first failure.
+    /// Where the rung parts from the RustHDL simulation: of the engine's first failure.
     pub bisection: Option<Bisection>,
     /// Why there is none.
     pub not_bisected: Option<&'static str>,
@@ -165,7 +165,7 @@ pub enum Progress {
 /// Why a failure of R0 or R1 names no block.
 const NOTHING_BELOW: &str = "golden has no blocks to compare with: below this rung there is nothing to bisect against";
 /// Why a further failure names none.
-const NOT_THE_FIRST: &str = "only a rung's first difference is; run this problem alone to bisect it";
+const NOT_THE_FIRST: &str = "only an engine's first difference is bisected: run this problem alone";
 
 /// Run the problems that [`is_run`] names on one of a rung's engines, and look for the block in which the first failure
 /// begins; `seen` is called on the way.

@@ -99,20 +99,23 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
         } else {
             show(&result);
         }
-        for failure in &result.failures {
-            tell(&result, failure);
+        for (n, failure) in result.failures.iter().enumerate() {
+            tell(&result, failure, n == 0);
+        }
+        if result.failures.len() > 1 && rung > Rung::R1 {
+            eprintln!("the block was looked for in the first of these; each command looks for its own");
         }
     }
     Ok(if failed { Verdict::Differs } else { Verdict::Equal })
 }
 
-fn tell(RungResult { rung, engine, .. }: &RungResult, failure: &Failure) {
+fn tell(RungResult { rung, engine, .. }: &RungResult, failure: &Failure, is_first: bool) {
     eprintln!("{rung}, {}, differs in {}: {}", description(*engine), failure.problem, failure.difference);
     if let Some(bisection) = &failure.bisection {
         eprint!("{bisection}");
     }
-    if let Some(reason) = failure.not_bisected {
-        eprintln!("  block     not bisected: {reason}");
+    if let Some(reason) = failure.not_bisected.filter(|_| is_first) {
+        eprintln!("  block     none: {reason}");
     }
     eprintln!("reproduce: {}", failure.reproduce);
 }
