@@ -8,8 +8,8 @@ use bitline_boards::traced::TracedModel;
 use bitline_boards::verilated::compile_traced;
 use bitline_golden::machine::Machine;
 
-/// In form like an export: two counters of the clocks in which the line is low, one inside a block of its own, and a memory of
-/// which word 0 is written and read in every clock.
+/// In form like an export: two counters of the clocks in which the line is low, one inside a block of its own, and a memory
+/// of which a word is written and read in every clock.
 const TEXT: &str = "\
 module top(clock,uart_rx,uart_tx,start_switch,reset_button,leds);
     input wire clock;
@@ -22,7 +22,7 @@ module top(clock,uart_rx,uart_tx,start_switch,reset_button,leds);
     wire [7:0] second;
     top$low$0 low$0(.clock(clock), .enable(!uart_rx), .value(first));
     top$low$1 low$1(.clock(clock), .enable(start_switch), .value(second));
-    top$memory memory(.clock(clock), .write_data(first), .read_data(leds[7:0]));
+    top$memory memory(.clock(clock), .address(second), .write_data(first), .read_data(leds[7:0]));
     assign uart_tx = reset_button;
     assign leds[8] = second[0];
 endmodule
@@ -40,16 +40,17 @@ module top$low$1(clock,enable,value);
     initial value = 0;
     always @(posedge clock) if (enable) value <= value + 1;
 endmodule
-module top$memory(clock,write_data,read_data);
+module top$memory(clock,address,write_data,read_data);
     input wire clock;
+    input wire [7:0] address;
     input wire [7:0] write_data;
     output reg [7:0] read_data;
     (* no_rw_check, ram_style = \"block\" *) reg [7:0] word [0:255];
     integer at;
     initial for (at = 0; at < 256; at = at + 1) word[at] = 0;
     always @(posedge clock) begin
-        word[8'd0] <= write_data;
-        read_data <= word[8'd0];
+        word[address] <= write_data;
+        read_data <= word[address];
     end
 endmodule
 ";
@@ -83,8 +84,8 @@ fn sees_every_block(program: &Path) {
     assert_eq!(values(program, "low$1", "value", &pins), [0, 0, 0, 0, 1, 2, 2, 2]);
     assert_eq!(values(program, "low$0", "enable", &pins), [0, 0, 1, 1, 0, 1, 1, 0]);
     // The old word is read.
-    assert_eq!(values(program, "memory", "read_data", &pins), [0, 0, 0, 0, 1, 2, 2, 3]);
-    assert_eq!(values(program, "", "leds", &pins), [0, 0, 0, 0, 257, 2, 2, 3]);
+    assert_eq!(values(program, "memory", "read_data", &pins), [0, 0, 0, 0, 1, 0, 0, 3]);
+    assert_eq!(values(program, "", "leds", &pins), [0, 0, 0, 0, 257, 0, 0, 3]);
     assert_eq!(values(program, "", "uart_tx", &pins), [0, 0, 0, 0, 0, 0, 0, 1]);
 }
 
