@@ -141,7 +141,7 @@ impl Lockstep {
         let missing = layout.missing.len();
         let seen = Seen { ports: lower.ports().len() - missing, missing, ..Seen::default() };
         let seen = Arc::new(Mutex::new(seen));
-        let mut link = machine.link.clone();
+        let mut link = machine.link;
         link.clock_hz = clock_hz;
         let mut both = Self {
             machine: machine.clone(),
