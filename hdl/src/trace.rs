@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(machine.kinds()["accelerator.run_counter$8.total"], "register");
         let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/book/blocks");
         for port in machine.ports() {
-            let kind = machine.kinds()[&port.block];
+            let kind = machine.kinds()[&port.block].as_str();
             let page = if kind == "flag_delay" { "delay" } else { kind };
             let own = pages.join(format!("{page}.md")).exists();
             assert!(own || kind == "dff", "{} is {kind}, which has no page", port.block);

@@ -225,7 +225,7 @@ pub fn climb(
                 ),
             };
             let is_first = result.failures.is_empty();
-            match options.compiled.as_ref().filter(|_| is_first || stopped.is_some()) {
+            match options.compiled.as_ref().filter(|_| is_first) {
                 Some(program) => {
                     seen(Progress::Bisecting);
                     let waves = how.waves.map(|folder| folder.join(wave_name(rung, engine, name)));
