@@ -15,7 +15,7 @@ use rust_hdl::prelude::*;
 /// **Ports** `read_address`: a clock later `devices[c * plane_lanes + p]` has lane c's rows, once for every plane lane; with a single address (the whole array
 /// at once) `devices` shows the stored bits with no clock between. `write_enable` stores the low bits of
 /// `write_data` as word `write_word` (16 rows) of lane `write_lane` at `write_address`, with a single address a clock later:
-/// its flip-flops lie all over the part.
+/// its flip-flops lie all over the part. An address that does not exist reads 0.
 /// **State** the devices, at power-on what is given, else 0 (HRS). Rows that the last row group lacks stay 0.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct DeviceArray {
@@ -123,9 +123,11 @@ impl Logic for DeviceArray {
         let single = self._stored.len() == 1;
         if self.clock.pos_edge() {
             let address = self.read_address.val() as usize;
-            if !single && let Some(lanes) = self._stored.get(address) {
-                for (buses, lane) in self.devices.chunks_mut(self._plane_lanes).zip(lanes) {
-                    buses.iter_mut().for_each(|bus| bus.next = *lane);
+            if !single {
+                let lanes = self._stored.get(address);
+                for (lane, buses) in self.devices.chunks_mut(self._plane_lanes).enumerate() {
+                    let states = lanes.map_or(Default::default(), |lanes| lanes[lane]);
+                    buses.iter_mut().for_each(|bus| bus.next = states);
                 }
             }
             let now = self.write_enable.val().then(|| Store {
@@ -190,12 +192,19 @@ impl Logic for DeviceArray {
                         literal(width, start[0])
                     );
                 } else {
-                    // A word of a few bits is not worth a block RAM.
-                    let style = if width * depth < 256 { "(* ram_style = \"logic\" *) " } else { "" };
+                    // A word of a few bits is not worth a block RAM. Without one, what an address that does not exist reads
+                    // is the synthesis' choice, unless it is said.
+                    let is_logic = width * depth < 256;
+                    let style = if is_logic { "(* ram_style = \"logic\" *) " } else { "" };
+                    let read = if is_logic && !depth.is_power_of_two() {
+                        format!("read_address < {depth} ? {name}[read_address] : {}", literal(width, 0))
+                    } else {
+                        format!("{name}[read_address]")
+                    };
                     text += &format!(
                         "(* no_rw_check *) {style}reg {r}{name} [0:{}];\n{}reg {r}{name}_read;\n\
                          always @(posedge clock) begin\n  if ({select}) {name}[write_address] <= {data};\n  \
-                         {name}_read <= {name}[read_address];\nend\n",
+                         {name}_read <= {read};\nend\n",
                         depth - 1,
                         initial_words(&name, width, &start),
                         r = range(width),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bitline_boards::board::{Board, Family};
 use bitline_boards::flow::Flow;
@@ -108,6 +109,19 @@ pub struct Compiled {
     /// As it is clocked: a bitstream by its board's crystal.
     machine: Machine,
     what: &'static str,
+    text: Arc<str>,
+}
+
+impl Compiled {
+    /// The exported Verilog that it was made of.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The machine as it is clocked.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
 }
 
 /// Export a machine's Verilog and compile it, as a netlist or bitstream if that is the engine; what `options.work` has is
@@ -145,7 +159,7 @@ pub fn compile_text(machine: &Machine, text: &str, options: &EngineOptions) -> R
         }
     };
     let simulator = if options.engine == Engine::Icarus { Simulator::Icarus } else { Simulator::Verilator };
-    Ok(Compiled { program, simulator, machine, what })
+    Ok(Compiled { program, simulator, machine, what, text: text.into() })
 }
 
 /// Make a machine at power-on; with `contents`, its memories hold that problem already (S001's stand-alone mode).
@@ -177,7 +191,7 @@ pub fn start(
                 Some(compiled) => compiled.clone(),
                 None => compile(machine, options, contents)?,
             };
-            let Compiled { program, simulator, machine, what } = &compiled;
+            let Compiled { program, simulator, machine, what, .. } = &compiled;
             Ok(Box::new(VerilatedMachine::start(machine, program, *simulator, what)?))
         }
         Engine::Rusthdl => {

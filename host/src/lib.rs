@@ -1,11 +1,14 @@
 //! The host's side of bitline: the link client, the procedure that loads, runs and reads a machine back, and the
 //! comparison with the golden model. The command `bitline` is a thin layer over this.
 
+pub mod bisection;
 pub mod comparison;
 pub mod engine;
 pub mod error;
 pub mod leds;
 pub mod link;
+pub mod lockstep;
+pub mod origin;
 pub mod outcome;
 pub mod problem;
 pub mod problem_set;
@@ -14,5 +17,6 @@ pub mod register_page;
 pub mod report;
 pub mod simulated_run;
 pub mod verify;
+pub mod waves;
 
 pub use error::HostError;

@@ -68,7 +68,7 @@ fn command_line_page_is_the_help() {
         format!("```text\n{}\n```\n", lines.join("\n"))
     };
     text += &format!("## bitline\n\n{}", help(None));
-    for verb in ["train", "quantize", "sim", "run", "board", "export", "build", "flash", "report", "doctor"] {
+    for verb in ["train", "quantize", "sim", "verify", "run", "board", "export", "build", "flash", "report", "doctor"] {
         text += &format!("\n## bitline {verb}\n\n{}", help(Some(verb)));
     }
     check("command-line.md", &text);
