@@ -82,7 +82,7 @@ pub struct Sequencer {
     last_subgroup: Number,
     last_output_group: Number,
     last_pulse_group: Number,
-    drain_clocks: Number,
+    all_clocks: Number,
     at_image_end: Signal<Local, Bit>,
     last_step: Signal<Local, Bit>,
 }
@@ -132,7 +132,7 @@ impl Sequencer {
             pulses_left: DFF::default(),
             slot_register: Register::new(slot_bits),
             images_left: Register::new(count_bits),
-            under_way: Register::new(bits_to_hold(drain_clocks)),
+            under_way: Register::new(drain_clocks),
             is_aborted: DFF::default(),
             address_register: Register::new(address_bits),
             base_address: Register::new(address_bits),
@@ -146,7 +146,7 @@ impl Sequencer {
             last_subgroup: last(subgroups),
             last_output_group: last(output_groups),
             last_pulse_group: last(pulses),
-            drain_clocks: Number::new(drain_clocks as u64),
+            all_clocks: Number::new(u64::MAX >> (64 - drain_clocks)),
             at_image_end: Signal::default(),
             last_step: Signal::default(),
         }
@@ -217,24 +217,24 @@ impl Logic for Sequencer {
                 }
             }
         }
-        // Images between their last step and their verdict; of an aborted run, the clocks until the pipeline is empty.
-        if !self.issuing.q.val() & (self.under_way.q.val() == 0) {
+        // A one for each image between its last step and its verdict, lowest bits first: no carries, and one bit tells
+        // whether there is any. Of an aborted run, a one for each clock until the pipeline is empty.
+        if self.is_aborted.q.val() | (self.finished.val() & !self.last_step.val()) {
+            self.under_way.d.next = self.under_way.q.val() >> 1;
+        } else if self.last_step.val() & !self.finished.val() {
+            self.under_way.d.next = (self.under_way.q.val() << 1) | 1;
+        }
+        if !self.issuing.q.val() & ((self.under_way.q.val() & 1) == 0) {
             self.is_running.d.next = false;
             self.is_aborted.d.next = false;
-        } else if self.is_aborted.q.val() | (self.finished.val() & !self.last_step.val()) {
-            self.under_way.d.next = self.under_way.q.val() - 1;
-        } else if self.last_step.val() & !self.finished.val() {
-            self.under_way.d.next = self.under_way.q.val() + 1;
         }
         if self.start.val() & !self.is_running.q.val() {
             self.is_running.d.next = true;
-            self.is_aborted.d.next = false;
             self.issuing.d.next = self.image_count.val() != 0;
             self.at_image_start.d.next = true;
             self.pulses_left.d.next = true;
             self.slot_register.d.next = self.first_slot.val();
             self.images_left.d.next = self.image_count.val();
-            self.under_way.d.next = 0;
             self.address_register.d.next = 0;
             self.base_address.d.next = 0;
             self.row_group_register.d.next = 0;
@@ -243,10 +243,11 @@ impl Logic for Sequencer {
             self.output_group_register.d.next = 0;
             self.pulse_group_register.d.next = 0;
         }
-        if self.abort.val() {
+        if self.abort.val() & self.is_running.q.val() {
             self.issuing.d.next = false;
+            self.is_running.d.next = true;
             self.is_aborted.d.next = true;
-            self.under_way.d.next = self.drain_clocks.val();
+            self.under_way.d.next = self.all_clocks.val();
         }
     }
 }

@@ -28,20 +28,21 @@ fn sequencer(machine: &Machine) -> Claim {
     let verdict = timing::pipeline_cycles(machine) as usize - 1;
     let text = format!(
         "reg [31:0] f_step = 0, f_left = 0, f_remaining = 0, f_slot = 0;\nreg [{line_high}:0] f_line = 0;\n\
-         reg f_aborted = 0;\nreg [31:0] f_drain = 0;\n\
+         reg f_aborted = 0;\n\
          wire f_last = f_left != 0 && f_step == {steps} - 1;\nwire f_begin = start && f_remaining == 0;\n\
          always @(*) assume (f_aborted || finished == f_line[{line_high}]);\n\
          always @(posedge clock) begin\n  f_line <= {{f_line, f_last}};\n  \
          if (f_remaining != 0) f_remaining <= f_remaining - 1;\n  if (f_left != 0) f_step <= f_last ? 0 : f_step + 1;\n  \
          if (f_last) begin\n    f_left <= f_left - 1;\n    f_slot <= f_slot + 1;\n  end\n  \
-         if (f_drain == 0) f_aborted <= 0; else f_drain <= f_drain - 1;\n  \
+         if (f_remaining == 1) f_aborted <= 0;\n  \
          if (f_begin) begin\n    f_remaining <= image_count == 0 ? 1 : image_count * {steps} + {verdict} + 1;\n    \
-         f_left <= image_count;\n    f_step <= 0;\n    f_slot <= first_slot;\n    f_aborted <= 0;\n  end\n  \
-         if (abort) begin\n    if (f_remaining > 1 || f_begin) f_remaining <= {verdict} + 1;\n    f_left <= 0;\n    \
-         f_line <= 0;\n    f_aborted <= 1;\n    f_drain <= {verdict};\n  end\nend\n\
-         integer f_i, f_youngest;\nreg [31:0] f_under_way;\nalways @(*) begin\n  f_under_way = 0;\n  f_youngest = -1;\n  \
+         f_left <= image_count;\n    f_step <= 0;\n    f_slot <= first_slot;\n  end\n  \
+         if (abort && f_remaining != 0) begin\n    f_remaining <= {verdict} + 1;\n    f_left <= 0;\n    \
+         f_line <= 0;\n    f_aborted <= 1;\n  end\nend\n\
+         integer f_i, f_youngest;\nreg [31:0] f_under_way, f_ones;\nalways @(*) begin\n  f_under_way = 0;\n  f_youngest = -1;\n  \
          for (f_i = {line_high}; f_i >= 0; f_i = f_i - 1) if (f_line[f_i]) begin\n    \
-         f_under_way = f_under_way + 1;\n    f_youngest = f_i;\n  end\nend\n\
+         f_under_way = f_under_way + 1;\n    f_youngest = f_i;\n  end\n  f_ones = 0;\n  \
+         for (f_i = 0; f_i < {verdict}; f_i = f_i + 1) f_ones = f_ones + under_way$q[f_i];\nend\n\
          wire [31:0] f_row = f_step % {rows}, f_plane = (f_step / {rows}) % {planes};\n\
          wire [31:0] f_columns = f_step / ({rows} * {planes}), f_subgroup = f_columns % {subgroups};\n\
          always @(*) runs_as_long_as_predicted: assert (running == (f_remaining != 0));\n\
@@ -64,10 +65,10 @@ fn sequencer(machine: &Machine) -> Claim {
          assert (pulses_left$q == (f_step < {pulses}));\n  assert (!f_aborted);\n  \
          assert (f_remaining == f_left * {steps} - f_step + {verdict} + 1);\nend else begin\n  \
          assert (pulse_enable == 0 && slot_read == 0);\n  \
-         if (running) assert (f_remaining == (f_aborted ? f_drain + 1 : f_youngest < 0 ? 1 : {verdict} + 1 - f_youngest));\nend\n\
-         always @(*) if (f_aborted) assert (under_way$q == f_drain && f_drain <= {verdict});\n\
-         always @(*) if (running && !f_aborted) assert (under_way$q == f_under_way);\n\
-         always @(*) if (!running) assert (f_left == 0);\n\
+         if (running) assert (f_remaining == (f_aborted ? f_ones + 1 : f_youngest < 0 ? 1 : {verdict} + 1 - f_youngest));\nend\n\
+         always @(*) are_the_lowest: assert ((under_way$q & (under_way$q + 1)) == 0);\n\
+         always @(*) if (!f_aborted) assert (f_ones == f_under_way);\n\
+         always @(*) if (!running) assert (f_left == 0 && !f_aborted);\n\
          always @(*) if (!running || f_aborted) nothing_is_under_way_at_the_end: assert (f_line == 0);\n\
          always @(*) assert (f_left <= {most} && f_remaining <= {most} * {steps} + {verdict} + 1);\n\
          always @(*) cover (running && f_remaining == 1 && f_slot == first_slot + 2);\n\
