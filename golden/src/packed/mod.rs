@@ -352,7 +352,7 @@ impl PackedArray {
         let chunks = part.images.chunks(together * product.inputs).zip(part.outputs.chunks_mut(together * outputs));
         let verdicts = part.classes.chunks_mut(together).zip(part.margins.chunks_mut(together));
         for ((codes, sums), (classes, margins)) in chunks.zip(verdicts) {
-            let codes = product.multiply(self.level, codes, sums, &mut padded);
+            product.multiply(self.level, codes, sums, &mut padded);
             tally.combined_codes |= pack::combined(codes);
             tally.row_pulses += pack::pulses(codes);
             #[cfg(target_arch = "x86_64")]

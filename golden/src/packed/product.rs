@@ -69,24 +69,22 @@ impl Product {
         (CHUNK_BYTES / (4 * self.outputs + self.depth)).next_multiple_of(32).min(256)
     }
 
-    /// Memory for the codes of `images` images, filled up with zeros.
+    /// Memory for the codes of `images` images, filled up with zeros; none where nothing is to be filled up.
     pub fn padded(&self, images: usize) -> Aligned<u8> {
-        Aligned::zeros(images * self.depth)
+        Aligned::zeros(if self.inputs == self.depth { 0 } else { images * self.depth })
     }
 
-    /// Multiply `codes`, `[image][input]`, into `sums`, `[image][output]`, by way of `padded`; returns the padded
-    /// codes.
-    pub fn multiply<'a>(&self, level: Level, codes: &[u8], sums: &mut [i32], padded: &'a mut [u8]) -> &'a [u8] {
-        let padded = &mut padded[..sums.len() / self.outputs * self.depth];
+    /// Multiply `codes`, `[image][input]`, into `sums`, `[image][output]`, by way of `padded` where an image is no whole
+    /// number of 64 inputs.
+    pub fn multiply(&self, level: Level, codes: &[u8], sums: &mut [i32], padded: &mut [u8]) {
         if self.inputs == self.depth {
-            padded.copy_from_slice(codes);
-        } else {
-            for (to, codes) in padded.chunks_exact_mut(self.depth).zip(codes.chunks_exact(self.inputs)) {
-                to[..self.inputs].copy_from_slice(codes);
-            }
+            return self.multiply_padded(level, codes, sums);
+        }
+        let padded = &mut padded[..sums.len() / self.outputs * self.depth];
+        for (to, codes) in padded.chunks_exact_mut(self.depth).zip(codes.chunks_exact(self.inputs)) {
+            to[..self.inputs].copy_from_slice(codes);
         }
         self.multiply_padded(level, padded, sums);
-        padded
     }
 
     /// Multiply padded codes, `depth` bytes an image, into `sums`, `[image][output]`.
