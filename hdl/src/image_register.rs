@@ -5,7 +5,7 @@ use bitline_golden::machine::Machine;
 use bitline_golden::timing::image_register_cycles;
 use rust_hdl::prelude::*;
 
-/// The image that drives the array: a register in machines that read a new image in every clock, else only wires.
+/// The image that drives the array and is read from: a register in machines that read a new image in every clock, else only wires.
 ///
 /// A block RAM is slow to answer, and such a machine hands each answer to every column at once; a machine that reads
 /// its array over several clocks has the slot memory's outputs standing still.

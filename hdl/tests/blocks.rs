@@ -157,7 +157,7 @@ fn latency_of_every_block_is_its_constant() {
         ),
         (
             "lane_select",
-            LaneSelect::LATENCY_CYCLES,
+            LaneSelect::latency_cycles(&tiny()),
             latency(LaneSelect::new(&tiny()), |b, on| b.data.next[0] = ones(on), |b| b.word.val() == 1),
         ),
         (
