@@ -103,6 +103,7 @@ pub struct Accelerator {
     read_lane_line: Delay,
     switch_stage: Vec<DFF<Bit>>,
     switch_served: DFF<Bit>,
+    correct: DFF<Bit>,
     button_stage: Vec<DFF<Bit>>,
     sum_slot: Register,
     verdict_slot: Register,
@@ -214,6 +215,7 @@ impl Accelerator {
             read_lane_line: Delay::new(bits_to_index(machine.column_lanes.max(machine.slot_words())), image),
             switch_stage: (0..2).map(|_| DFF::default()).collect(),
             switch_served: DFF::default(),
+            correct: DFF::default(),
             button_stage: (0..2).map(|_| DFF::default()).collect(),
             sum_slot: Register::new(slot_bits),
             verdict_slot: Register::new(slot_bits),
@@ -245,6 +247,7 @@ impl Accelerator {
             && self.link_crc.is_idle()
             && !self.sequencer.running.val()
             && !self.checksum.running.val()
+            && !self.correct.q.val()
     }
 }
 
@@ -259,7 +262,7 @@ impl Logic for Accelerator {
         clock!(self, clock, count_valid_line, output_first_line, subgroup_line, count_plane_group_line);
         clock!(self, clock, sum_valid_line);
         clock!(self, clock, read_lane_line);
-        dff_setup!(self, clock, sum_group, sum_slot, verdict_slot, label_slot, switch_served);
+        dff_setup!(self, clock, sum_group, sum_slot, verdict_slot, label_slot, switch_served, correct);
         for i in 0..self.column.len() {
             self.column[i].clock.next = self.clock.val();
         }
@@ -505,8 +508,11 @@ impl Logic for Accelerator {
         self.run_counter[6].amount.next = self.image_macs.val();
         self.run_counter[7].enable.next = self.argmax.done.val();
         self.run_counter[7].amount.next = self.one.val();
-        self.run_counter[8].enable.next =
-            self.argmax.done.val() & (self.argmax.winner.val() == self.labels.read_data.val());
+        // A clock after the image, for the label comes out of its block RAM late in its clock.
+        self.correct.d.next = self.argmax.done.val()
+            & (self.argmax.winner.val() == self.labels.read_data.val())
+            & !self.clear.val();
+        self.run_counter[8].enable.next = self.correct.q.val();
         self.run_counter[8].amount.next = self.one.val();
         self.leds.next = self.run_counter[8].value.val();
     }
