@@ -19,9 +19,10 @@ pub fn image_register_cycles(machine: &Machine) -> u64 {
     u64::from(machine.steps_per_image() == 1)
 }
 
-/// From an image to the row drives: a machine that reads one image a clock copies it for the columns of each output.
+/// From an image to the row drives: a machine that reads one image a clock copies it for every few outputs, and then for
+/// the columns of each.
 pub fn feeder_cycles(machine: &Machine) -> u64 {
-    u64::from(machine.steps_per_image() == 1)
+    if machine.steps_per_image() == 1 { 2 } else { 0 }
 }
 
 /// From devices and planes to column counts: one clock counts up to 15 rows at a time, each further clock makes up to

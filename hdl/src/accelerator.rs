@@ -509,9 +509,8 @@ impl Logic for Accelerator {
         self.run_counter[7].enable.next = self.argmax.done.val();
         self.run_counter[7].amount.next = self.one.val();
         // A clock after the image, for the label comes out of its block RAM late in its clock.
-        self.correct.d.next = self.argmax.done.val()
-            & (self.argmax.winner.val() == self.labels.read_data.val())
-            & !self.clear.val();
+        self.correct.d.next =
+            self.argmax.done.val() & (self.argmax.winner.val() == self.labels.read_data.val()) & !self.clear.val();
         self.run_counter[8].enable.next = self.correct.q.val();
         self.run_counter[8].amount.next = self.one.val();
         self.leds.next = self.run_counter[8].value.val();

@@ -15,9 +15,10 @@ use std::collections::BTreeSet;
 /// `row_group * row_lanes + r`: the image's code, `bias_code` for a bias row, 0 for rows and planes that do not exist.
 /// **Ports** `data` in, an image's packed codes; `row_group`, `plane_group` in; `rows` out, one bus a column lane and plane
 /// lane, since RustHDL's loops cannot share them out.
-/// **Timing** latency [`Feeder::latency_cycles`], 0 or 1. A machine that reads one image a clock keeps a copy of the image
-/// for the columns of each output, so that one register need not drive the whole array.
-/// **State** the copies, 0 at power-on.
+/// **Timing** latency [`Feeder::latency_cycles`], 0 or 2. A machine that reads one image a clock keeps a copy of the image
+/// for the columns of each output, so that one register need not drive the whole array, and a relay between the image and
+/// every few copies, so that none has to cross the whole part in a clock.
+/// **State** the relays and copies, 0 at power-on.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct Feeder {
     /// Clock.
@@ -33,8 +34,12 @@ pub struct Feeder {
     _sources: Vec<Vec<Vec<Source>>>,
     _row_groups: usize,
     _lanes_of_copy: Option<usize>,
+    _relay: Words<SLOT_WORDS>,
     _seen: Option<(Words<SLOT_WORDS>, u64, u64)>,
 }
+
+/// Copies of the image that a relay feeds.
+const COPIES_OF_RELAY: usize = 5;
 
 /// Where a row's drive comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +87,8 @@ impl Feeder {
             rows: (0..machine.column_lanes * machine.plane_lanes).map(|_| WideBus::new(machine.row_lanes)).collect(),
             _sources: sources,
             _row_groups: row_groups,
-            _lanes_of_copy: (Self::latency_cycles(machine) == 1).then_some(columns_of_output * machine.plane_lanes),
+            _lanes_of_copy: (Self::latency_cycles(machine) > 0).then_some(columns_of_output * machine.plane_lanes),
+            _relay: [0; SLOT_WORDS],
             _seen: None,
         }
     }
@@ -94,7 +100,11 @@ impl Logic for Feeder {
         if self._lanes_of_copy.is_some() && self._seen.is_some() && !self.clock.pos_edge() {
             return;
         }
-        let now = (self.data.val(), self.row_group.val(), self.plane_group.val());
+        let mut now = (self.data.val(), self.row_group.val(), self.plane_group.val());
+        if self._lanes_of_copy.is_some() {
+            let data = if self.clock.pos_edge() { now.0 } else { self._relay };
+            now.0 = std::mem::replace(&mut self._relay, data);
+        }
         if self._seen == Some(now) {
             return;
         }
@@ -120,14 +130,24 @@ impl Logic for Feeder {
     fn hdl(&self) -> Verilog {
         let lanes = self.rows.len();
         let mut text = String::new();
+        let bits = range(self.data.bits());
+        if let Some(lanes_of_copy) = self._lanes_of_copy {
+            for relay in 0..lanes.div_ceil(lanes_of_copy).div_ceil(COPIES_OF_RELAY) {
+                text += &format!("wire {bits}relay_{relay};\n");
+                for at in self.bits_used() {
+                    text += &format!("copied_bit relay_{relay}_{at}(clock, data[{at}], relay_{relay}[{at}]);\n");
+                }
+            }
+        }
         for (copy, first) in (0..lanes).step_by(self._lanes_of_copy.unwrap_or(lanes)).enumerate() {
             let last = lanes.min(first + self._lanes_of_copy.unwrap_or(lanes));
             let mut image = "data".to_string();
             if self._lanes_of_copy.is_some() {
                 image = format!("image_{copy}");
-                text += &format!("wire {}{image};\n", range(self.data.bits()));
+                text += &format!("wire {bits}{image};\n");
+                let relay = copy / COPIES_OF_RELAY;
                 for at in self.bits_used() {
-                    text += &format!("copied_bit {image}_{at}(clock, data[{at}], {image}[{at}]);\n");
+                    text += &format!("copied_bit {image}_{at}(clock, relay_{relay}[{at}], {image}[{at}]);\n");
                 }
             }
             for p in 0..self._sources.len() {
