@@ -5,12 +5,13 @@
 
 use crate::board::Board;
 use crate::error::BoardError;
+use crate::runs::{read_lines, write_lines};
 use crate::usage::{Cells, Share, Usage};
 use bitline_golden::machine::Machine;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One placement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,19 +61,7 @@ pub const FILE: &str = "docs/results/pnr.jsonl";
 /// # Errors
 /// [`BoardError::Io`], or [`BoardError::Syntax`] with the line's number.
 pub fn read(file: &Path) -> Result<Vec<Record>, BoardError> {
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(BoardError::io(file, "read", &e)),
-    };
-    let parse = |(number, line)| {
-        serde_json::from_str(line).map_err(|e| BoardError::Syntax {
-            file: format!("{}, line {}", file.display(), number + 1),
-            reason: e.to_string(),
-            example: "docs/results/pnr.jsonl as it was committed last",
-        })
-    };
-    text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect()
+    read_lines(file, "docs/results/pnr.jsonl as it was committed last")
 }
 
 /// Put a record into a file, in place of an older one of the same seed. Records of the same board and machine that were
@@ -92,15 +81,7 @@ pub fn put(file: &Path, mut record: Record) -> Result<(), BoardError> {
     records.push(record);
     let place = |name: &str| Board::names().position(|known| known == name);
     records.sort_by_key(|r| (r.machine.clone(), place(&r.board), r.board.clone(), r.seed));
-    let mut text = String::new();
-    for record in &records {
-        writeln!(text, "{}", serde_json::to_string(record).expect("a record is plain data"))
-            .expect("a string takes everything");
-    }
-    // Moved into place whole: a sweep may be cut short at any time.
-    let partial = PathBuf::from(format!("{}.{}.tmp", file.display(), std::process::id()));
-    crate::stage::write(&partial, text.as_bytes())?;
-    std::fs::rename(&partial, file).map_err(|e| BoardError::io(file, "written", &e))
+    write_lines(file, &records)
 }
 
 /// What the seeds of one machine on one board gave.

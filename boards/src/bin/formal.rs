@@ -4,6 +4,8 @@
 
 use bitline_boards::formal::proof::{Outcome, Proof, Verdict};
 use bitline_boards::formal::proofs;
+use bitline_boards::runs::{self, Run};
+use bitline_boards::{BoardError, tools};
 use bitline_golden::machine::Machine;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +13,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-const USAGE: &str = "usage: formal [--quick] [--only WORD] [--list] [--jobs N] [--timeout SECONDS] [--out DIR]";
+const USAGE: &str = "usage: formal [--quick] [--only WORD] [--list] [--jobs N] [--timeout SECONDS] [--out DIR] \
+                     [--record FILE]";
 
 struct Options {
     quick: bool,
@@ -21,13 +24,22 @@ struct Options {
     jobs: usize,
     timeout_seconds: u64,
     out: PathBuf,
+    /// Where what is proved of each machine goes as a line of JSON.
+    record: Option<PathBuf>,
 }
 
 fn options() -> Result<Options, String> {
     let mut arguments = std::env::args().skip(1);
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut options =
-        Options { quick: false, only: None, list: false, jobs, timeout_seconds: 600, out: "out/formal".into() };
+    let mut options = Options {
+        quick: false,
+        only: None,
+        list: false,
+        jobs,
+        timeout_seconds: 600,
+        out: "out/formal".into(),
+        record: None,
+    };
     while let Some(flag) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{flag} needs a value; {USAGE}"));
         let number = |text: String| {
@@ -41,9 +53,13 @@ fn options() -> Result<Options, String> {
             "--jobs" => options.jobs = number(value()?)? as usize,
             "--timeout" => options.timeout_seconds = number(value()?)?,
             "--out" => options.out = value()?.into(),
+            "--record" => options.record = Some(value()?.into()),
             "--help" => return Err(USAGE.into()),
             _ => return Err(format!("{flag} is not an option; {USAGE}")),
         }
+    }
+    if options.record.is_some() && (options.quick || options.only.is_some() || options.list) {
+        return Err("--record is of all proofs: leave out --quick, --only and --list".into());
     }
     Ok(options)
 }
@@ -93,8 +109,44 @@ fn prove(options: &Options) -> Result<bool, String> {
     for (proof, outcome) in &refused {
         eprintln!("{}", explain(proof, outcome));
     }
+    if let Some(file) = &options.record {
+        for machine in &machines {
+            runs::put(file, recorded(machine, &wanted, &outcomes).map_err(|e| e.to_string())?)
+                .map_err(|e| e.to_string())?;
+        }
+    }
     println!("{} proved, {} not, {:.0} s", wanted.len() - refused.len(), refused.len(), start.elapsed().as_secs_f64());
     Ok(refused.is_empty())
+}
+
+/// What was proved of a machine, its variants (`tiny-filled`, say) included.
+fn recorded(machine: &Machine, wanted: &[Proof], outcomes: &[Outcome]) -> Result<Run, BoardError> {
+    let is_machine = |name: &str| Machine::names().any(|known| known == name);
+    let of = |proof: &Proof| {
+        let rest = proof.machine.strip_prefix(&machine.name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-') && !is_machine(&proof.machine))
+    };
+    let mine: Vec<&Outcome> =
+        wanted.iter().zip(outcomes).filter(|(proof, _)| of(proof)).map(|(_, outcome)| outcome).collect();
+    let tools = ["sby", "yices-smt2"].map(|tool| Ok((tool.to_string(), tools::version(tool)?)));
+    Ok(Run {
+        machine: machine.name.clone(),
+        rung: "R5".into(),
+        engine: "proofs".into(),
+        problems: mine.len(),
+        random: 0,
+        images: 0,
+        outputs: 0,
+        counters: 0,
+        differences: mine.iter().filter(|outcome| outcome.verdict != Verdict::Proved).count(),
+        seconds: mine.iter().map(|outcome| outcome.took.as_secs_f64()).sum(),
+        seed: 0,
+        design: runs::design_of(machine)?,
+        data: None,
+        tools: tools.into_iter().collect::<Result<_, BoardError>>()?,
+        version: env!("CARGO_PKG_VERSION").into(),
+        command: "make formal".into(),
+    })
 }
 
 /// Every proof, as many at a time as there are jobs.

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use bitline_host::engine::EngineOptions;
-use bitline_host::problem_set::{make, names};
+use bitline_boards::runs::{self, Run};
+use bitline_boards::{BoardError, stage, tools};
+use bitline_golden::machine::Machine;
+use bitline_host::engine::{Engine, EngineOptions};
+use bitline_host::problem_set::{NamedProblem, make, names};
 use bitline_host::verify::{ClimbOptions, Failure, Progress, Rung, RungResult, climb, description, is_run};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -38,6 +41,10 @@ pub struct VerifyArguments {
     /// from power-on to 200 clocks after the first clock that differs
     #[arg(long, value_name = "FOLDER")]
     vcd: Option<PathBuf>,
+    /// Put a line a rung into this file, in place of the last one of the same machine, rung and engine; the repository keeps
+    /// docs/results/runs.jsonl, of which the status table is made
+    #[arg(long, value_name = "FILE", conflicts_with = "problem")]
+    record: Option<PathBuf>,
 }
 
 /// Rungs from a first to a last.
@@ -94,6 +101,10 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
             Err(error) => bail!("rung {rung}, {}, could not run: {error}", description(engine)),
         };
         failed |= !result.failures.is_empty();
+        if let Some(file) = &arguments.record {
+            let run: Vec<&NamedProblem> = problems.iter().filter(|named| is_run(engine, &named.problem)).collect();
+            runs::put(file, recorded(&machine, &result, &run, arguments)?)?;
+        }
         if arguments.json {
             println!("{}", json!({ "machine": machine.name, "seed": arguments.seed, "result": result }));
         } else {
@@ -107,6 +118,64 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
         }
     }
     Ok(if failed { Verdict::Differs } else { Verdict::Equal })
+}
+
+/// A rung's result with what it is of.
+fn recorded(
+    machine: &Machine,
+    result: &RungResult,
+    problems: &[&NamedProblem],
+    arguments: &VerifyArguments,
+) -> anyhow::Result<Run> {
+    let (seed, count) = (arguments.seed, arguments.problems);
+    let tools = tools_of(result.engine).iter().map(|tool| Ok((tool.to_string(), tools::version(tool)?)));
+    Ok(Run {
+        machine: machine.name.clone(),
+        rung: result.rung.to_string(),
+        engine: result.engine.to_string(),
+        problems: result.problems,
+        random: problems.iter().filter(|named| named.name.starts_with("random/")).count(),
+        images: problems.iter().map(|named| named.problem.images.nrows()).sum(),
+        outputs: result.outputs,
+        counters: result.counters,
+        differences: result.failures.len(),
+        seconds: result.seconds,
+        seed,
+        design: runs::design_of(machine)?,
+        data: Some(checksum(problems)),
+        tools: tools.collect::<Result<_, BoardError>>()?,
+        version: env!("CARGO_PKG_VERSION").into(),
+        command: format!(
+            "bitline verify --machine {} --rung {} --seed {seed} --problems {count}",
+            machine.name, result.rung
+        ),
+    })
+}
+
+/// The tools that made or ran an engine's machine.
+fn tools_of(engine: Engine) -> &'static [&'static str] {
+    match engine {
+        Engine::Golden | Engine::Rusthdl => &[],
+        Engine::Verilator => &["verilator"],
+        Engine::Icarus => &["yosys", "iverilog"],
+        Engine::Netlist | Engine::NetlistEcp5 => &["yosys", "verilator"],
+        Engine::Bitstream => &["yosys", "nextpnr-ice40", "icepack", "icebox_vlog", "verilator"],
+    }
+}
+
+/// Of every problem's name, machine, devices (stuck ones too), images and labels, the first sixteen digits.
+fn checksum(problems: &[&NamedProblem]) -> String {
+    let mut bytes = Vec::new();
+    for NamedProblem { name, problem, .. } in problems {
+        let (array, machine) = (&problem.array, &problem.machine);
+        bytes.extend(name.bytes().chain(format!("{machine:?}").bytes()));
+        for (row, column) in (0..array.rows()).flat_map(|row| (0..array.columns()).map(move |column| (row, column))) {
+            bytes.push(u8::from(array.get(row, column)) | u8::from(array.stuck(row, column).is_some()) << 1);
+        }
+        bytes.extend(problem.images.iter());
+        bytes.extend(problem.labels.iter().flat_map(|label| [u8::from(label.is_some()), label.unwrap_or(0)]));
+    }
+    stage::hash(&[&bytes])[..16].to_string()
 }
 
 fn tell(RungResult { rung, engine, .. }: &RungResult, failure: &Failure, is_first: bool) {
