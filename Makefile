@@ -10,7 +10,7 @@ SEEDS ?= 1..20
 PAIRS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check formal bench tools export pnr report docs clean bitline
+.PHONY: help demo test check formal bench tools export pnr status report docs clean bitline
 
 help: ## List the targets.
 	@echo "bitline: a memristor crossbar in gateware, checked bit for bit. Targets:"
@@ -28,7 +28,8 @@ check: ## What has to pass before a change goes in: format, lints, docs, tests, 
 
 formal: ## Prove the blocks equal to their specifications, the link and the sequencer sound (ONLY=word for some).
 	@scripts/tools --need sby yices-smt2
-	$(CARGO) run --quiet --release -p bitline-boards --bin formal -- $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+	$(CARGO) run --quiet --release -p bitline-boards --bin formal -- $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) \
+		$(if $(RECORD),--record docs/results/runs.jsonl)
 
 bench: ## Measure the golden model and the simulation against the machine's own limits and against ONNX Runtime.
 	@scripts/bench
@@ -43,6 +44,9 @@ export: bitline ## Write every machine's Verilog to out/verilog/.
 pnr: ## Place and route 20 seeds, record area and clock, check them against boards/budgets.toml (hours cold; goes on where it was).
 	@scripts/tools --need yosys nextpnr-ice40 nextpnr-ecp5 icepack ecppack
 	@scripts/pnr $(SEEDS) $(PAIRS)
+
+status: ## Write the README's status table from the recorded runs.
+	BITLINE_WRITE_BOOK=1 $(CARGO) test --quiet -p bitline-host --test status
 
 report: bitline ## Write out/report.html: curves, scale factor, LEDs, crossbar, confusion, counters.
 	$(BITLINE) report --out out/report.html
