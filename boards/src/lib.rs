@@ -13,6 +13,7 @@ pub mod budget;
 pub mod constraints;
 pub mod error;
 pub mod flow;
+pub mod mutation;
 pub mod netlist;
 pub mod results;
 pub mod stage;

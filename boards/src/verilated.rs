@@ -4,6 +4,7 @@
 //! model and turns bytes into bits; this side hands it clocks and bytes over a pipe.
 
 use crate::error::BoardError;
+use crate::mutation::Mutants;
 use crate::netlist::Netlist;
 use crate::stage::{hash, run, stage, write};
 use crate::tools;
@@ -38,6 +39,9 @@ const OPTIONS: [&str; 14] = [
 /// And for a netlist: the cells' models, which are not written for lint; no default for a pin that is left open.
 const NETLIST_OPTIONS: [&str; 3] = ["cells.v", "-Wno-fatal", "-DNO_ICE40_DEFAULT_ASSIGNMENTS"];
 
+/// And for mutants: Yosys' Verilog is not written for lint either, and one input more selects the mutant.
+const MUTANT_OPTIONS: [&str; 3] = ["-Wno-fatal", "-CFLAGS", "-DMUTANTS"];
+
 /// A Verilated machine at power-on.
 #[derive(Debug)]
 pub struct VerilatedMachine {
@@ -51,6 +55,7 @@ pub struct VerilatedMachine {
     start_switch: bool,
     reset_button: bool,
     lost: bool,
+    quiet: bool,
 }
 
 /// Compile a machine's Verilog, unless `out` has it already; gives back the program.
@@ -58,7 +63,7 @@ pub struct VerilatedMachine {
 /// # Errors
 /// [`BoardError`]: Verilator, `make` or a C++ compiler is missing, or says what is wrong with the Verilog.
 pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&machine.name, verilog, None, out)
+    build(&machine.name, verilog, None, &[], out)
 }
 
 /// The same for a netlist and the models of its cells.
@@ -66,10 +71,18 @@ pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, 
 /// # Errors
 /// Those of [`compile`].
 pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&format!("{}-netlist", machine.name), &netlist.verilog, Some(&netlist.models), out)
+    build(&format!("{}-netlist", machine.name), &netlist.verilog, Some(&netlist.models), &NETLIST_OPTIONS, out)
 }
 
-fn build(name: &str, verilog: &str, models: Option<&str>, out: &Path) -> Result<PathBuf, BoardError> {
+/// The same for mutants, all in one program; see [`VerilatedMachine::start_mutant`].
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_mutants(machine: &Machine, mutants: &Mutants, out: &Path) -> Result<PathBuf, BoardError> {
+    build(&format!("{}-mutated", machine.name), &mutants.verilog, None, &MUTANT_OPTIONS, out)
+}
+
+fn build(name: &str, verilog: &str, models: Option<&str>, more: &[&str], out: &Path) -> Result<PathBuf, BoardError> {
     let version = tools::version("verilator")?;
     let cells = models.unwrap_or_default();
     let key = hash(&[
@@ -82,11 +95,10 @@ fn build(name: &str, verilog: &str, models: Option<&str>, out: &Path) -> Result<
     let (folder, _) = stage(out, name, &key, |work| {
         write(&work.join("top.v"), verilog.as_bytes())?;
         write(&work.join("main.cpp"), MAIN.as_bytes())?;
-        let mut options = [&OPTIONS[..], &["top.v", "main.cpp"]].concat();
         if models.is_some() {
             write(&work.join("cells.v"), cells.as_bytes())?;
-            options.extend(NETLIST_OPTIONS);
         }
+        let options = [&OPTIONS[..], &["top.v", "main.cpp"], more].concat();
         run(work, "verilator", &options, "verilator.log")
     })?;
     Ok(folder.join("obj_dir/Vtop"))
@@ -98,8 +110,23 @@ impl VerilatedMachine {
     /// # Errors
     /// [`BoardError::Io`] if it does not start.
     pub fn start(machine: &Machine, program: &Path, what: &str) -> Result<Self, BoardError> {
+        Self::start_program(machine, program, what, None)
+    }
+
+    /// Start a mutant of the program that [`compile_mutants`] made. What it says when it ends early is not shown: mutants
+    /// have loops that do not settle.
+    ///
+    /// # Errors
+    /// [`BoardError::Io`] if it does not start.
+    pub fn start_mutant(machine: &Machine, program: &Path, number: u32) -> Result<Self, BoardError> {
+        Self::start_program(machine, program, "a mutant", Some(number))
+    }
+
+    fn start_program(machine: &Machine, program: &Path, what: &str, mutant: Option<u32>) -> Result<Self, BoardError> {
         let mut process = Command::new(program)
             .arg(machine.link.clocks_per_bit().to_string())
+            .args(mutant.map(|number| number.to_string()))
+            .stderr(if mutant.is_some() { Stdio::null() } else { Stdio::inherit() })
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -116,6 +143,7 @@ impl VerilatedMachine {
             start_switch: false,
             reset_button: false,
             lost: false,
+            quiet: mutant.is_some(),
         })
     }
 
@@ -145,7 +173,9 @@ impl VirtualMachine for VerilatedMachine {
             && let Err(error) = self.exchange(&bytes, output, step)
         {
             // The host sees a board that does not answer any more, and says so.
-            eprintln!("the Verilated model of {} ended: {error}", self.name);
+            if !self.quiet {
+                eprintln!("the Verilated model of {} ended: {error}", self.name);
+            }
             self.lost = true;
         }
         self.clock += u64::from(step);

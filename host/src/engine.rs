@@ -12,6 +12,7 @@ use bitline_hdl::export::{ExportOptions, verilog};
 use bitline_hdl::simulation::{Contents, LinkMode, SimulationOptions, build_hash, simulate};
 
 use crate::error::HostError;
+use crate::link::ClientOptions;
 use crate::problem::Problem;
 
 /// What runs the machine.
@@ -62,11 +63,20 @@ pub struct EngineOptions {
     pub work: PathBuf,
     /// The machine as [`compile`] made it before, for many starts; else it is looked for in `work`, and made.
     pub compiled: Option<Compiled>,
+    /// How long the host waits for the machine.
+    pub patience: ClientOptions,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { engine: Engine::default(), wire: false, vcd: None, work: "out/verilated".into(), compiled: None }
+        Self {
+            engine: Engine::default(),
+            wire: false,
+            vcd: None,
+            work: "out/verilated".into(),
+            compiled: None,
+            patience: ClientOptions::default(),
+        }
     }
 }
 
@@ -87,6 +97,14 @@ pub fn contents_of(problem: &Problem) -> Contents {
 pub struct Compiled {
     program: PathBuf,
     what: &'static str,
+    mutant: Option<u32>,
+}
+
+impl Compiled {
+    /// A mutant of the program that `verilated::compile_mutants` made; 0 is the machine itself.
+    pub fn mutant(program: PathBuf, number: u32) -> Self {
+        Self { program, what: "mutated Verilog", mutant: Some(number) }
+    }
 }
 
 /// Export a machine's Verilog and compile it, as a netlist if that is the engine; what `options.work` has is not done again.
@@ -102,7 +120,7 @@ pub fn compile(machine: &Machine, options: &EngineOptions, contents: Option<&Pro
     } else {
         (verilated::compile(machine, &text, &options.work)?, "exported Verilog")
     };
-    Ok(Compiled { program, what })
+    Ok(Compiled { program, what, mutant: None })
 }
 
 /// Make a machine at power-on; with `contents`, its memories hold that problem already (S001's stand-alone mode).
@@ -134,7 +152,10 @@ pub fn start(
                 Some(compiled) => compiled.clone(),
                 None => compile(machine, options, contents)?,
             };
-            Ok(Box::new(VerilatedMachine::start(machine, &compiled.program, compiled.what)?))
+            Ok(Box::new(match compiled.mutant {
+                None => VerilatedMachine::start(machine, &compiled.program, compiled.what)?,
+                Some(number) => VerilatedMachine::start_mutant(machine, &compiled.program, number)?,
+            }))
         }
         Engine::Rusthdl => {
             let link = if options.wire { LinkMode::Wire } else { LinkMode::Bytes };

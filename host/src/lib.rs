@@ -6,12 +6,14 @@ pub mod engine;
 pub mod error;
 pub mod leds;
 pub mod link;
+pub mod mutation;
 pub mod outcome;
 pub mod problem;
 pub mod problem_set;
 pub mod procedure;
 pub mod register_page;
 pub mod report;
+pub mod script;
 pub mod simulated_run;
 pub mod verify;
 

@@ -8,6 +8,7 @@ use rand::Rng;
 
 use crate::error::HostError;
 use crate::problem::{Problem, Source};
+use crate::script::{SCRIPTS, Step, script};
 
 /// Most images of a random problem.
 const MOST_IMAGES: usize = 8;
@@ -17,10 +18,12 @@ const CLIPPED_BITS: u32 = 2;
 /// A problem and the name that makes it again, with its seed.
 #[derive(Debug, Clone)]
 pub struct NamedProblem {
-    /// `corner/...` or `random/N`.
+    /// `corner/...`, `link/...` or `random/N`.
     pub name: String,
     /// The problem.
     pub problem: Problem,
+    /// What is done with the machine, byte by byte, instead of running the problem.
+    pub script: Option<Vec<Step>>,
 }
 
 /// The corners, in this order.
@@ -48,10 +51,11 @@ pub fn saturating(machine: &Machine) -> Machine {
     Machine { name, quantizer: QuantizerConfig { bits, ..machine.quantizer }, ..machine.clone() }
 }
 
-/// Names of the set: every corner and `random` random problems, the first of which is `random/SEED`.
+/// Names of the set: every corner, every script of [`crate::script`] and `random` random problems, the first of which is `random/SEED`.
 pub fn names(seed: u64, random: u64) -> Vec<String> {
     let corners = CORNERS.iter().map(|corner| format!("corner/{corner}"));
-    corners.chain((0..random).map(|k| format!("random/{}", seed.wrapping_add(k)))).collect()
+    let scripts = SCRIPTS.iter().map(|script| format!("link/{script}"));
+    corners.chain(scripts).chain((0..random).map(|k| format!("random/{}", seed.wrapping_add(k)))).collect()
 }
 
 /// The problem of that name. Corners draw what they leave open from `seed`.
@@ -60,6 +64,7 @@ pub fn names(seed: u64, random: u64) -> Vec<String> {
 /// [`HostError::ProblemName`] lists the names; [`HostError::Golden`] for a machine that cannot hold it.
 pub fn make(machine: &Machine, name: &str, seed: u64) -> Result<NamedProblem, HostError> {
     let unknown = || HostError::ProblemName { name: name.to_string(), known: names(seed, 1).join(", ") };
+    let mut steps = None;
     let problem = match name.split_once('/') {
         Some(("random", number)) => {
             let number = number.parse().map_err(|_| unknown())?;
@@ -67,9 +72,14 @@ pub fn make(machine: &Machine, name: &str, seed: u64) -> Result<NamedProblem, Ho
             Problem::new(machine.clone(), &Source::MadeUp(number), Some(images))?
         }
         Some(("corner", corner)) if CORNERS.contains(&corner) => make_corner(machine, corner, seed)?,
+        Some(("link", name)) => {
+            let problem = Problem::new(machine.clone(), &Source::MadeUp(seed), None)?;
+            steps = Some(script(name, &problem, seed).ok_or_else(unknown)?);
+            problem
+        }
         _ => return Err(unknown()),
     };
-    Ok(NamedProblem { name: name.to_string(), problem })
+    Ok(NamedProblem { name: name.to_string(), problem, script: steps })
 }
 
 fn make_corner(machine: &Machine, corner: &str, seed: u64) -> Result<Problem, HostError> {

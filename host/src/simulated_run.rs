@@ -7,7 +7,7 @@ use bitline_hdl::simulation::build_hash;
 use crate::comparison::{Expected, expect};
 use crate::engine::{EngineOptions, start};
 use crate::error::HostError;
-use crate::link::{Client, ClientOptions, InProcessPort};
+use crate::link::{Client, InProcessPort};
 use crate::outcome::{Circumstances, Outcome};
 use crate::problem::Problem;
 use crate::procedure::{self, Measured, Step};
@@ -42,7 +42,7 @@ pub fn run(
     let machine = start(&problem.machine, options, None)?;
     let engine = format!("{}: {}", options.engine, machine.description());
     let port = InProcessPort::new(machine, problem.machine.link.clock_hz);
-    let mut client = Client::new(port, ClientOptions::default());
+    let mut client = Client::new(port, options.patience);
     let started = Instant::now();
     let hash = build_hash(&problem.machine);
     let measured = procedure::run(&mut client, problem, hash, progress, &mut |port| {

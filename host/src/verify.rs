@@ -10,12 +10,12 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use crate::comparison::expect;
-use crate::engine::{Compiled, Engine, EngineOptions, compile};
+use crate::engine::{Compiled, Engine, EngineOptions, compile, start};
 use crate::error::HostError;
 use crate::problem::Problem;
 use crate::problem_set::NamedProblem;
 use crate::procedure::batches;
-use crate::simulated_run;
+use crate::{script, simulated_run};
 
 /// A rung: what is compared with golden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -67,7 +67,7 @@ pub struct RungResult {
     pub rung: Rung,
     /// Problems run.
     pub problems: usize,
-    /// Outputs compared.
+    /// Outputs compared; of a script, bytes answered.
     pub outputs: usize,
     /// Counters compared.
     pub counters: usize,
@@ -78,10 +78,13 @@ pub struct RungResult {
 }
 
 /// What one problem said.
-struct Compared {
-    outputs: usize,
-    counters: usize,
-    difference: Option<String>,
+pub(crate) struct Compared {
+    /// Outputs that were compared, or bytes and LEDs.
+    pub(crate) outputs: usize,
+    /// Counters that were compared.
+    pub(crate) counters: usize,
+    /// The first difference.
+    pub(crate) difference: Option<String>,
 }
 
 /// Run problems on a rung; `seen` is called after each.
@@ -99,10 +102,17 @@ pub fn climb(
     let mut compiled: Vec<(Machine, Compiled)> = Vec::new();
     let mut result =
         RungResult { rung, problems: problems.len(), outputs: 0, counters: 0, failures: Vec::new(), seconds: 0.0 };
-    for NamedProblem { name, problem } in problems {
+    for named in problems {
+        let NamedProblem { name, problem, script } = named;
         let compared = match rung {
+            // Golden is what a script is held against.
+            Rung::R0 if script.is_some() => {
+                result.problems -= 1;
+                seen();
+                continue;
+            }
             Rung::R0 => against_product(problem)?,
-            Rung::R1 => on_engine(problem, &options)?,
+            Rung::R1 => on_engine(named, &options)?,
             Rung::R2 | Rung::R3 => {
                 // Once a machine: the set has few machines and may have thousands of problems.
                 options.engine = if rung == Rung::R2 { Engine::Verilator } else { Engine::Netlist };
@@ -114,7 +124,7 @@ pub fn climb(
                         Some(program)
                     }
                 };
-                on_engine(problem, &options)?
+                on_engine(named, &options)?
             }
         };
         result.outputs += compared.outputs;
@@ -127,12 +137,23 @@ pub fn climb(
     Ok(result)
 }
 
-fn on_engine(problem: &Problem, options: &EngineOptions) -> Result<Compared, HostError> {
-    let outcome = simulated_run::run(problem, options, None, &mut |_| ())?.outcome;
+/// Run a problem or a script on an engine: outputs, counters and the link's health, or every byte, must be golden's.
+///
+/// # Errors
+/// [`HostError`] for whatever keeps it from running to its end.
+pub(crate) fn on_engine(named: &NamedProblem, options: &EngineOptions) -> Result<Compared, HostError> {
+    let problem = &named.problem;
+    if let Some(steps) = &named.script {
+        let mut machine = start(&problem.machine, options, None)?;
+        let (difference, outputs) = script::compare(&problem.machine, steps, &mut *machine)?;
+        return Ok(Compared { outputs, counters: 0, difference });
+    }
+    let run = simulated_run::run(problem, options, None, &mut |_| ())?;
+    let difference = run.outcome.first_difference.map(|difference| difference.to_string());
     Ok(Compared {
-        outputs: outcome.outputs_compared,
-        counters: outcome.counters.0.len(),
-        difference: outcome.first_difference.map(|difference| difference.to_string()),
+        outputs: run.outcome.outputs_compared,
+        counters: run.outcome.counters.0.len(),
+        difference: difference.or_else(|| run.measured.link.first_fault()),
     })
 }
 

@@ -1,0 +1,213 @@
+//! Mutants of a machine's exported Verilog, made by Yosys, all of them in one Verilated model that an input chooses from.
+//!
+//! Yosys flattens the design, so that each instance of a block has mutants of its own, takes out what is constant
+//! anyway, and draws a list of mutants. Each one inverts a bit of a cell's port, holds it at 0 or 1, or inverts it as
+//! long as another bit is 0 or 1 (`cnot0`, `cnot1`), if and only if the input `mutant` of `top` has its number. 0 is none of them.
+
+use crate::error::BoardError;
+use crate::stage::{hash, run, run_within, stage, write};
+use crate::tools;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// From Verilog to what is mutated: cells of one flat module, memories whole, what is constant gone.
+const PREPARE: &str = "read_verilog -sv top.v; hierarchy -top top; proc; setattr -mod -unset keep_hierarchy *; flatten; \
+                       memory_collect; opt; wreduce; opt_clean; delete t:$scopeinfo; write_rtlil flat.il";
+
+/// One change of one bit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mutant {
+    /// The value of the input that selects it, from 1.
+    pub number: u32,
+    /// `inv`, `const0`, `const1`, `cnot0` or `cnot1`.
+    pub mode: String,
+    /// Path of the block it is in, as in `accelerator.shift_add`; `top` for the outermost.
+    pub block: String,
+    /// Yosys' name of the cell.
+    pub cell: String,
+    /// The cell's port and its bit, as in `Y[3]`.
+    pub port: String,
+    /// The wire and its bit, where it has a name of its own.
+    pub wire: Option<String>,
+    /// Lines of the exported Verilog.
+    pub source: Option<String>,
+    /// Arguments of Yosys' `mutate` that make it, without the input that selects it.
+    pub options: String,
+}
+
+/// Mutants of one machine.
+#[derive(Debug, Clone)]
+pub struct Mutants {
+    /// What Yosys drew, in order of number.
+    pub list: Vec<Mutant>,
+    /// Verilog of all of them.
+    pub verilog: String,
+    /// Folder of the stage; the design before mutation is its `flat.il`.
+    folder: PathBuf,
+}
+
+/// Draw `count` mutants of a machine's Verilog from a seed, unless `out` has them already.
+///
+/// # Errors
+/// [`BoardError`]: Yosys is missing or failed.
+pub fn draw(name: &str, verilog: &str, count: u32, seed: u64, out: &Path) -> Result<Mutants, BoardError> {
+    let width = u32::BITS - count.leading_zeros();
+    let list = format!("{PREPARE}; mutate -list {count} -seed {seed} -ctrl mutant {width} 1 -o mutants.ys");
+    let apply = "read_rtlil flat.il; script mutants.ys; write_verilog -noattr mutants.v";
+    let version = tools::version("yosys")?;
+    let key = hash(&[verilog.as_bytes(), list.as_bytes(), apply.as_bytes(), version.as_bytes()]);
+    let (folder, _) = stage(out, &format!("{name}-mutants"), &key, |work| {
+        write(&work.join("top.v"), verilog.as_bytes())?;
+        run(work, "yosys", &["-q", "-l", "list.log", "-p", &list], "list.log")?;
+        run(work, "yosys", &["-q", "-l", "apply.log", "-p", apply], "apply.log")
+    })?;
+    let read = |file: &str| {
+        let file = folder.join(file);
+        std::fs::read_to_string(&file).map_err(|e| BoardError::io(&file, "read", &e))
+    };
+    let list = read("mutants.ys")?.lines().zip(1..).map(|(line, number)| parse(line, number)).collect();
+    Ok(Mutants { list, verilog: read("mutants.v")?, folder })
+}
+
+/// One line of Yosys' list.
+fn parse(line: &str, number: u32) -> Mutant {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let all = |flag: &str| -> Vec<&str> {
+        words.windows(2).filter(|pair| pair[0] == flag).map(|pair| pair[1]).collect::<Vec<_>>()
+    };
+    let one = |flag: &str| all(flag).first().copied().unwrap_or_default().to_string();
+    let cell = one("-cell");
+    // Documentation only, after what determines the mutant.
+    let told = |word: &&&str| !matches!(**word, "-wire" | "-src");
+    let start = words.iter().position(|word| *word == "-mode").unwrap_or_default();
+    let wire = one("-wire");
+    let sources = all("-src");
+    Mutant {
+        number,
+        mode: one("-mode"),
+        block: block(&cell, &wire),
+        port: format!("{}[{}]", one("-port").trim_start_matches('\\'), one("-portbit")),
+        wire: (!wire.is_empty()).then(|| format!("{}[{}]", wire.trim_start_matches('\\'), one("-wirebit"))),
+        source: (!sources.is_empty()).then(|| sources.join(" ")),
+        options: words[start..].iter().take_while(told).copied().collect::<Vec<_>>().join(" "),
+        cell,
+    }
+}
+
+/// The block's path in a flattened cell's name: `$flatten\a.\b.$and$top.v:1$2` is in `a.b`, and so is `\a.b.memory`.
+/// A cell that an optimisation made has the name of no block: it is where its wire is.
+fn block(cell: &str, wire: &str) -> String {
+    fn path(name: &str) -> Vec<&str> {
+        let parts = name.split('.').take_while(|part| !part.starts_with('$'));
+        parts.map(|part| part.trim_start_matches('\\')).collect()
+    }
+    let path = match cell.strip_prefix("$flatten") {
+        Some(rest) => path(rest),
+        None => {
+            let name = if cell.starts_with('$') { wire } else { cell };
+            let mut path = path(name);
+            path.pop();
+            path
+        }
+    };
+    if path.is_empty() { "top".to_string() } else { path.join(".") }
+}
+
+/// What Yosys says about a mutant's equivalence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// How it was proved; none if it was not.
+    pub method: Option<String>,
+    /// Seconds each way of proving was given.
+    pub limit_seconds: u64,
+}
+
+/// Ways of proving, cheapest first: what they are called, and what Yosys is told once `gold` and `gate` are there.
+///
+/// All are sound for designs whose registers start alike, which mutants never change. In the first, optimisation alone
+/// takes the change away. In the second, every register and output of the one is proved to have the next value of its
+/// like in the other. In the third, no outputs that differ are reachable, by induction over `top`'s pins.
+const PROOFS: [(&str, &str); 2] = [
+    (
+        "equiv_simple: next state and outputs equal",
+        "equiv_make gold gate equiv; hierarchy -top equiv; equiv_struct; equiv_simple -undef; equiv_induct -undef; \
+         equiv_status -assert",
+    ),
+    (
+        "sat -tempinduct: outputs equal",
+        "miter -equiv -flatten -make_outputs gold gate miter; hierarchy -top miter; opt -full; \
+         sat -verify -tempinduct -set-init-def -set-at 1 in_uart_rx 1 -prove trigger 0 -maxsteps 20 miter",
+    ),
+];
+
+impl Mutants {
+    /// Try to prove that a mutant cannot be told from the design at its pins.
+    ///
+    /// # Errors
+    /// [`BoardError`]: Yosys is missing, or a file cannot be written. That it finds no proof is no error.
+    pub fn prove(&self, mutant: &Mutant, out: &Path, limit: Duration) -> Result<Proof, BoardError> {
+        let flat = self.folder.join("flat.il");
+        let flat = std::fs::read(&flat).map_err(|e| BoardError::io(&flat, "read", &e))?;
+        let tidy = "memory_map; opt -full; opt_clean -purge";
+        let mut proof = Proof { method: None, limit_seconds: limit.as_secs() };
+        let scripts = PROOFS.map(|(_, prove)| {
+            format!(
+                "read_rtlil flat.il; {tidy}; rename top gold; design -stash gold; \
+                 read_rtlil flat.il; mutate {}; {tidy}; rename top gate; design -stash gate; \
+                 design -copy-from gold -as gold gold; design -copy-from gate -as gate gate; {prove}",
+                mutant.options
+            )
+        });
+        let version = tools::version("yosys")?;
+        for ((method, _), script) in PROOFS.iter().zip(&scripts) {
+            let seconds = limit.as_secs().to_le_bytes();
+            let key = hash(&[&flat, script.as_bytes(), version.as_bytes(), &seconds]);
+            let (folder, _) = stage(out, &format!("proof-{}", mutant.number), &key, |work| {
+                write(&work.join("flat.il"), &flat)?;
+                let proved = run_within(limit, work, "yosys", &["-q", "-l", "yosys.log", "-p", script], "yosys.log");
+                let verdict = match proved {
+                    Ok(()) => "proved",
+                    Err(BoardError::ToolFailed { .. } | BoardError::TookTooLong { .. }) => "not proved",
+                    Err(error) => return Err(error),
+                };
+                let flat = work.join("flat.il");
+                std::fs::remove_file(&flat).map_err(|e| BoardError::io(&flat, "removed", &e))?;
+                write(&work.join("verdict"), verdict.as_bytes())
+            })?;
+            let verdict = std::fs::read_to_string(folder.join("verdict")).unwrap_or_default();
+            if verdict == "proved" {
+                proof.method = Some((*method).to_string());
+                break;
+            }
+        }
+        Ok(proof)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parse_reads_a_line_of_the_list() {
+        let line = "mutate -ctrl mutant 10 7 -mode const0 -module top -cell $flatten\\accelerator.\\shift_add.$add$top.v:5$28 \
+                    -port Y -portbit 3 -wire accelerator.shift_add.sum -wirebit 3 -src top.v:5.5-5.9 -src top.v:6.1-6.2";
+        let mutant = parse(line, 7);
+        assert_eq!((mutant.number, mutant.mode.as_str(), mutant.port.as_str()), (7, "const0", "Y[3]"));
+        assert_eq!(mutant.block, "accelerator.shift_add");
+        assert_eq!(mutant.wire.as_deref(), Some("accelerator.shift_add.sum[3]"));
+        assert_eq!(mutant.source.as_deref(), Some("top.v:5.5-5.9 top.v:6.1-6.2"));
+        let options =
+            "-mode const0 -module top -cell $flatten\\accelerator.\\shift_add.$add$top.v:5$28 -port Y -portbit 3";
+        assert_eq!(mutant.options, options);
+    }
+
+    #[test]
+    fn block_is_the_path_of_a_cell() {
+        assert_eq!(block("$flatten\\uart.\\sender.$eq$top.v:12$3", ""), "uart.sender");
+        assert_eq!(block("\\slots.memory", ""), "slots");
+        assert_eq!(block("$eq$top.v:12$3", "leds"), "top");
+        assert_eq!(block("$auto$ff.cc:337:slice$4100", "accelerator.link_crc.crc.q"), "accelerator.link_crc.crc");
+    }
+}
