@@ -8,9 +8,11 @@ MACHINES := $(basename $(notdir $(wildcard configs/*.toml)))
 # Placement seeds of `make pnr`, and pairs of board and machine; without pairs, those of boards/budgets.toml.
 SEEDS ?= 1..20
 PAIRS ?=
+# Mutants of `make mutate` that are run, of the 1000 that are drawn.
+MUTANTS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench tools export pnr report docs clean bitline
+.PHONY: help demo test check bench mutate tools export pnr report docs clean bitline
 
 help: ## List the targets.
 	@echo "bitline: a memristor crossbar in gateware, checked bit for bit. Targets:"
@@ -28,6 +30,10 @@ check: ## What has to pass before a change goes in: format, lints, docs, tests, 
 
 bench: ## Measure the golden model and the simulation against the machine's own limits and against ONNX Runtime.
 	@scripts/bench
+
+mutate: bitline ## Run 20 of 1000 mutants of tiny's Verilog against R2's problems; MUTANTS=1000 runs all.
+	@scripts/tools --need yosys verilator
+	$(BITLINE) mutate --machine tiny --mutants 1000 --sample $(MUTANTS)
 
 tools: ## Install what is missing of Yosys, nextpnr, Verilator and Icarus under .tools/ (no root), and list them.
 	@scripts/tools

@@ -33,7 +33,7 @@ What `bitline` prints on stdout is the result, what it prints on stderr is the t
 | --- | --- |
 | 0 | done, and where something was compared, equal |
 | 1 | the machine and the golden model differ; the first difference is named with image, output and clock; or \
-what was built misses its clock |
+what was built misses its clock; or a mutant is not caught |
 | 2 | it could not do what was asked; the message says what to do, and the command is repeated |
 
 `sim`, `run`, `board` and `report` need no network file: the shipped `networks/digits.safetensors` is built in, and the \
@@ -68,7 +68,9 @@ fn command_line_page_is_the_help() {
         format!("```text\n{}\n```\n", lines.join("\n"))
     };
     text += &format!("## bitline\n\n{}", help(None));
-    for verb in ["train", "quantize", "sim", "run", "board", "export", "build", "flash", "report", "doctor"] {
+    for verb in
+        ["train", "quantize", "sim", "run", "board", "verify", "mutate", "export", "build", "flash", "report", "doctor"]
+    {
         text += &format!("\n## bitline {verb}\n\n{}", help(Some(verb)));
     }
     check("command-line.md", &text);
