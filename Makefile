@@ -12,7 +12,7 @@ PAIRS ?=
 MUTANTS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench mutate tools export pnr report docs clean bitline
+.PHONY: help demo test check formal bench mutate tools export pnr report docs clean bitline
 
 help: ## List the targets.
 	@echo "bitline: a memristor crossbar in gateware, checked bit for bit. Targets:"
@@ -22,11 +22,15 @@ demo: bitline ## Build, count the 297 test digits on a simulated board over a se
 	@BITLINE=$(BITLINE) scripts/demo
 
 test: ## Run every test of every crate.
-	@scripts/tools --need yosys nextpnr-ice40 icepack verilator iverilog vvp
+	@scripts/tools --need yosys nextpnr-ice40 icepack iceunpack icebox_vlog verilator iverilog vvp sby yices-smt2
 	$(CARGO) test --workspace
 
 check: ## What has to pass before a change goes in: format, lints, docs, tests, export and its lint, area and clock.
 	@scripts/check
+
+formal: ## Prove the blocks equal to their specifications, the link and the sequencer sound (ONLY=word for some).
+	@scripts/tools --need sby yices-smt2
+	$(CARGO) run --quiet --release -p bitline-boards --bin formal -- $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 bench: ## Measure the golden model and the simulation against the machine's own limits and against ONNX Runtime.
 	@scripts/bench
@@ -35,7 +39,7 @@ mutate: bitline ## Run 20 of 1000 mutants of tiny's Verilog against R2's problem
 	@scripts/tools --need yosys verilator
 	$(BITLINE) mutate --machine tiny --mutants 1000 --sample $(MUTANTS)
 
-tools: ## Install what is missing of Yosys, nextpnr, Verilator and Icarus under .tools/ (no root), and list them.
+tools: ## Install what is missing of Yosys, SymbiYosys, nextpnr, Verilator and Icarus under .tools/ (no root), and list them.
 	@scripts/tools
 
 export: bitline ## Write every machine's Verilog to out/verilog/.

@@ -121,6 +121,19 @@ pub struct Loader {
     pub options: Vec<String>,
 }
 
+/// Where a part has logic, for a design that has to be spread over it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Floorplan {
+    /// First and last column of tiles to use, as nextpnr counts them.
+    pub columns: (u32, u32),
+    /// First and last row of tiles to use.
+    pub rows: (u32, u32),
+    /// Rows of tiles between these that hold other things: block RAM, multipliers.
+    #[serde(default)]
+    pub without_logic: Vec<u32>,
+}
+
 /// A board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,6 +153,9 @@ pub struct Board {
     /// Pins held at a constant level.
     #[serde(default)]
     pub tied: Vec<Tied>,
+    /// Where the part has logic, if large designs are to be spread over it.
+    #[serde(default)]
+    pub floorplan: Option<Floorplan>,
     /// Programs that write its memory, the best first.
     #[serde(rename = "loader")]
     pub loaders: Vec<Loader>,

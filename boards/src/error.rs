@@ -24,6 +24,14 @@ pub enum BoardError {
         /// A file that parses.
         example: &'static str,
     },
+    /// A netlist does not have the registers that a floor plan pins.
+    #[error("{netlist} does not fit the board's floor plan: {reason}; remove its folder and build again")]
+    Floorplan {
+        /// The netlist.
+        netlist: std::path::PathBuf,
+        /// What it lacks.
+        reason: String,
+    },
     /// Two ports share a pin.
     #[error("board {board}: site {site} is taken by {first} and by {second}; give one of them another pin")]
     SiteTwice {
@@ -80,11 +88,27 @@ pub enum BoardError {
         /// The gateware's words.
         reason: String,
     },
+    /// A leaf has no proof.
+    #[error("machine {machine}: no proof speaks of module {module}; add one to boards/src/formal")]
+    Unproved {
+        /// The machine.
+        machine: String,
+        /// The module of its export.
+        module: String,
+    },
     /// A tool is neither on PATH nor in `.tools/bin`.
-    #[error("{tool} is not installed: it is neither on PATH nor in .tools/bin; run `make tools`")]
+    #[error("{tool} is not installed: it is neither on PATH nor in .tools/bin; run `make tools`{}", package(tool))]
     MissingTool {
         /// The tool.
         tool: String,
+    },
+    /// A bitstream of that board cannot be read back.
+    #[error(
+        "board {board}: no open tool turns its bitstream back into logic; take a board with an iCE40, or rung R3, its netlist"
+    )]
+    NoUnpacker {
+        /// The board.
+        board: String,
     },
     /// A tool gave up.
     #[error("{tool} failed with {status}; its last words, the rest is in {log}:\n{tail}")]
@@ -152,6 +176,14 @@ pub enum BoardError {
     },
 }
 
+/// Where a tool that is in no wheel comes from.
+fn package(tool: &str) -> &'static str {
+    match tool {
+        "icebox_vlog" => ", or install IceStorm (Debian's package is fpga-icestorm)",
+        _ => "",
+    }
+}
+
 impl BoardError {
     pub(crate) fn io(file: impl Into<PathBuf>, action: &'static str, reason: &std::io::Error) -> Self {
         Self::Io { file: file.into(), action, reason: reason.to_string() }
@@ -217,8 +249,22 @@ mod tests {
                 "machine digits has no Verilog: rows is 0",
             ),
             (
+                BoardError::Unproved { machine: "digits".into(), module: "top$new".into() },
+                "machine digits: no proof speaks of module top$new; add one to boards/src/formal",
+            ),
+            (
                 BoardError::MissingTool { tool: "yosys".into() },
                 "yosys is not installed: it is neither on PATH nor in .tools/bin; run `make tools`",
+            ),
+            (
+                BoardError::MissingTool { tool: "icebox_vlog".into() },
+                "icebox_vlog is not installed: it is neither on PATH nor in .tools/bin; run `make tools`, or install \
+                 IceStorm (Debian's package is fpga-icestorm)",
+            ),
+            (
+                BoardError::NoUnpacker { board: "ulx3s".into() },
+                "board ulx3s: no open tool turns its bitstream back into logic; take a board with an iCE40, or rung R3, its \
+                 netlist",
             ),
             (
                 BoardError::ToolFailed {

@@ -5,6 +5,7 @@
 use crate::board::{Board, Device, Family};
 use crate::constraints::{self, megahertz};
 use crate::error::BoardError;
+use crate::floorplan;
 use crate::stage::{LIMIT, hash, run_within, stage, write};
 use crate::tools;
 use crate::usage::{Cells, Usage};
@@ -124,11 +125,18 @@ impl Flow {
             "read_verilog -sv top.v board_top.v; {}; write_json netlist.json; tee -q -o stat.json stat -json",
             synthesis_for(&self.board.device, wrapper::MODULE)
         );
-        let key = hash(&[source, wrapper.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
+        let places = self.board.floorplan.as_ref().map(|plan| plan.places(&self.machine)).unwrap_or_default();
+        let listed = format!("{places:?}");
+        let inputs = [source, wrapper.as_bytes(), listed.as_bytes(), script.as_bytes()];
+        let key = hash(&[&inputs[..], &[tools::version("yosys")?.as_bytes()]].concat());
         let (folder, took) = stage(&self.out, "synthesis", &key, |work| {
             write(&work.join("top.v"), source)?;
             write(&work.join("board_top.v"), wrapper.as_bytes())?;
-            run_within(self.limit, work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")
+            run_within(self.limit, work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")?;
+            if places.is_empty() {
+                return Ok(());
+            }
+            floorplan::pin(&work.join("netlist.json"), wrapper::MODULE, &places)
         })?;
         let cells = Cells::from_stat(&folder.join("stat.json"), self.board.device.family)?;
         Ok(Synthesis { folder, cells, took, key })

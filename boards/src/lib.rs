@@ -4,6 +4,7 @@
 //! small Verilog module `board_top` that adapts the gateware's `top` to the board (inverted buttons and LEDs, pins held at a level).
 //! [`flow`] runs Yosys, nextpnr and the packer, each stage kept under its content's hash, and [`usage`] reads area and
 //! clock from what they report. [`bitstream`] is what comes out, with a manifest of what it was made from. [`budget`] says how much a machine may take.
+//! [`netlist`] and [`unpacked`] give what the tools made back as Verilog, and [`verilated`] runs it.
 //!
 //! Clocks and frequencies are in hertz. Bit 0 of the LED row is its least significant.
 
@@ -12,12 +13,15 @@ pub mod board;
 pub mod budget;
 pub mod constraints;
 pub mod error;
+pub mod floorplan;
 pub mod flow;
+pub mod formal;
 pub mod mutation;
 pub mod netlist;
 pub mod results;
 pub mod stage;
 pub mod tools;
+pub mod unpacked;
 pub mod usage;
 pub mod verilated;
 pub mod virtual_board;

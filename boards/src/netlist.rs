@@ -7,35 +7,85 @@ use crate::stage::{hash, run, stage, write};
 use crate::tools;
 use std::path::{Path, PathBuf};
 
-/// Cell models of the iCE40, below Yosys' data folder.
-const ICE40_MODELS: &str = "ice40/cells_sim.v";
+/// The block RAM of the ECP5, of which Yosys ships the ports alone.
+const DP16KD: &str = include_str!("../verilated/dp16kd.v");
+
 /// The netlist, and the models it is simulated with.
 #[derive(Debug, Clone)]
 pub struct Netlist {
+    /// What it was made from, in a word: `netlist` or `bitstream`.
+    pub kind: &'static str,
     /// Verilog of `top`, made of the part's cells.
     pub verilog: String,
     /// Verilog of those cells.
     pub models: String,
 }
 
-/// Synthesise `top` for the iCE40 as the flow does, unless `out` has it already.
+/// Synthesise `top` for a family as the flow does, unless `out` has it already.
 ///
 /// # Errors
 /// [`BoardError`]: Yosys is missing or failed, or its cell models are not where it keeps them.
-pub fn ice40(name: &str, verilog: &str, out: &Path) -> Result<Netlist, BoardError> {
-    let script =
-        format!("read_verilog -sv top.v; {}; write_verilog -noattr netlist.v", synthesis(Family::Ice40, "top"));
+pub fn netlist(family: Family, name: &str, verilog: &str, out: &Path) -> Result<Netlist, BoardError> {
+    let script = format!("read_verilog -sv top.v; {}; write_verilog -noattr netlist.v", synthesis(family, "top"));
+    let stage_name = match family {
+        Family::Ice40 => "ice40",
+        Family::Ecp5 => "ecp5",
+    };
     let key = hash(&[verilog.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
-    let (folder, _) = stage(out, &format!("{name}-ice40"), &key, |work| {
+    let (folder, _) = stage(out, &format!("{name}-{stage_name}"), &key, |work| {
         write(&work.join("top.v"), verilog.as_bytes())?;
         run(work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")
     })?;
-    let read = |file: PathBuf| std::fs::read_to_string(&file).map_err(|e| BoardError::io(&file, "read", &e));
-    Ok(Netlist { verilog: read(folder.join("netlist.v"))?, models: read(models(ICE40_MODELS)?)? })
+    Ok(Netlist { kind: "netlist", verilog: read(&folder.join("netlist.v"))?, models: models(family)? })
+}
+
+/// Verilog of a family's cells, as Yosys ships it; the ECP5's block RAM is our own.
+pub(crate) fn models(family: Family) -> Result<String, BoardError> {
+    match family {
+        Family::Ice40 => read(&data_file("ice40/cells_sim.v")?),
+        Family::Ecp5 => {
+            let file = data_file("ecp5/cells_sim.v")?;
+            let shipped = with_includes(&file)?;
+            let missing = "module DP16KD ... endmodule".to_string();
+            let rest = without_module(&shipped, "DP16KD").ok_or(BoardError::Report { file, missing })?;
+            Ok(DP16KD.to_string() + &rest)
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<String, BoardError> {
+    std::fs::read_to_string(file).map_err(|e| BoardError::io(file, "read", &e))
+}
+
+/// The text of a file with those it includes, which lie beside it, in their places, each once.
+fn with_includes(file: &Path) -> Result<String, BoardError> {
+    fn add(file: &Path, seen: &mut Vec<PathBuf>, text: &mut String) -> Result<(), BoardError> {
+        if seen.iter().any(|known| known == file) {
+            return Ok(());
+        }
+        seen.push(file.to_path_buf());
+        for line in read(file)?.lines() {
+            match line.trim().strip_prefix("`include") {
+                Some(name) => add(&file.with_file_name(name.trim().trim_matches('"')), seen, text)?,
+                None => *text += &format!("{line}\n"),
+            }
+        }
+        Ok(())
+    }
+    let mut text = String::new();
+    add(file, &mut Vec::new(), &mut text)?;
+    Ok(text)
+}
+
+/// The text less one module.
+fn without_module(text: &str, name: &str) -> Option<String> {
+    let start = text.find(&format!("module {name}("))?;
+    let length = text[start..].find("endmodule")? + "endmodule".len();
+    Some(format!("{}{}", &text[..start], &text[start + length..]))
 }
 
 /// A file of Yosys' data folder: beside the program, or in the Python package that `make tools` installs.
-fn models(file: &str) -> Result<PathBuf, BoardError> {
+fn data_file(file: &str) -> Result<PathBuf, BoardError> {
     let yosys = tools::find("yosys")?;
     let yosys = yosys.canonicalize().unwrap_or(yosys);
     let beside = yosys.ancestors().nth(2).map(|root| root.join("share/yosys").join(file));
@@ -58,9 +108,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn models_of_the_ice40_are_found_and_a_missing_file_is_named() {
-        let models = models(ICE40_MODELS).unwrap();
-        assert!(std::fs::read_to_string(models).unwrap().contains("module SB_LUT4"));
-        assert!(super::models("no/such.v").unwrap_err().to_string().contains("no/such.v"));
+    fn models_are_found_and_a_missing_file_is_named() {
+        assert!(models(Family::Ice40).unwrap().contains("module SB_LUT4"));
+        let ecp5 = models(Family::Ecp5).unwrap();
+        assert!(ecp5.contains("module TRELLIS_FF") && ecp5.contains("module CCU2C"));
+        assert_eq!(ecp5.matches("module DP16KD").count(), 1, "ours instead of Yosys'");
+        assert!(!ecp5.contains("`include"));
+        assert!(data_file("no/such.v").unwrap_err().to_string().contains("no/such.v"));
+    }
+
+    #[test]
+    fn without_module_takes_one_module_out() {
+        let text = "module A(x);\nendmodule\nmodule B(y);\nendmodule\n";
+        assert_eq!(without_module(text, "A").as_deref(), Some("\nmodule B(y);\nendmodule\n"));
+        assert_eq!(without_module(text, "C"), None);
     }
 }

@@ -90,6 +90,14 @@ pub fn write(file: &Path, bytes: &[u8]) -> Result<(), BoardError> {
     std::fs::write(file, bytes).map_err(|e| BoardError::io(file, "written", &e))
 }
 
+/// Run a tool that writes its result on stdout, into a file of `folder`; its other words go to `<tool>.log`.
+///
+/// # Errors
+/// As [`run_within`].
+pub fn run_into(folder: &Path, tool: &str, options: &[&str], file: &str) -> Result<(), BoardError> {
+    call(LIMIT, folder, tool, options, &format!("{tool}.log"), Some(file))
+}
+
 /// Run a tool inside `folder` with names relative to it: the WebAssembly builds see another /tmp than we do. It may take
 /// [`LIMIT`].
 ///
@@ -104,10 +112,24 @@ pub fn run(folder: &Path, tool: &str, options: &[&str], log: &str) -> Result<(),
 /// # Errors
 /// [`BoardError`]: a missing tool, one that failed or was stopped, with its last words.
 pub fn run_within(limit: Duration, folder: &Path, tool: &str, options: &[&str], log: &str) -> Result<(), BoardError> {
+    call(limit, folder, tool, options, log, None)
+}
+
+fn call(
+    limit: Duration,
+    folder: &Path,
+    tool: &str,
+    options: &[&str],
+    log: &str,
+    result: Option<&str>,
+) -> Result<(), BoardError> {
     let program = tools::find(tool)?;
     let log = folder.join(log);
     // Files and not pipes: a pipe that nobody empties would stop the tool.
-    let spoken = ["stdout", "stderr"].map(|stream| folder.join(format!("{tool}.{stream}")));
+    let mut spoken = ["stdout", "stderr"].map(|stream| folder.join(format!("{tool}.{stream}")));
+    if let Some(file) = result {
+        spoken[0] = folder.join(file);
+    }
     let open = |file: &PathBuf| std::fs::File::create(file).map_err(|e| BoardError::io(file, "written", &e));
     let mut child = Command::new(&program)
         .args(options)
@@ -118,17 +140,18 @@ pub fn run_within(limit: Duration, folder: &Path, tool: &str, options: &[&str], 
         .spawn()
         .map_err(|e| BoardError::io(&program, "started", &e))?;
     let status = wait(&mut child, limit).map_err(|e| BoardError::io(&program, "waited for", &e))?;
-    let words = spoken.each_ref().map(|file| std::fs::read(file).unwrap_or_default());
+    let talk = if result.is_some() { &spoken[1..] } else { &spoken[..] };
+    let words: Vec<Vec<u8>> = talk.iter().map(|file| std::fs::read(file).unwrap_or_default()).collect();
     if !log.exists() {
         write(&log, &words.concat())?;
     }
-    for file in &spoken {
+    for file in talk {
         std::fs::remove_file(file).map_err(|e| BoardError::io(file, "removed", &e))?;
     }
     if status.is_some_and(|status| status.success()) {
         return Ok(());
     }
-    let mut text = String::from_utf8_lossy(&words[1]).into_owned();
+    let mut text = String::from_utf8_lossy(&words[words.len() - 1]).into_owned();
     if text.trim().is_empty() {
         text = String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()).into_owned();
     }

@@ -5,8 +5,20 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Programs that the flow and the checks of exported Verilog call.
-pub const ALL: [&str; 8] =
-    ["yosys", "nextpnr-ice40", "nextpnr-ecp5", "icepack", "ecppack", "verilator", "iverilog", "vvp"];
+pub const ALL: [&str; 12] = [
+    "yosys",
+    "nextpnr-ice40",
+    "nextpnr-ecp5",
+    "icepack",
+    "iceunpack",
+    "icebox_vlog",
+    "ecppack",
+    "verilator",
+    "iverilog",
+    "vvp",
+    "sby",
+    "yices-smt2",
+];
 
 /// Programs that write a bitstream to a board; only somebody with a board needs one.
 pub const LOADERS: [&str; 3] = ["openFPGALoader", "iceprog", "fujprog"];
@@ -53,6 +65,9 @@ fn is_executable(file: &Path) -> bool {
 /// [`BoardError::MissingTool`], or [`BoardError::Io`] if it does not start.
 pub fn version(tool: &str) -> Result<String, BoardError> {
     let program = find(tool)?;
+    if matches!(tool, "icepack" | "iceunpack" | "icebox_vlog") {
+        return Ok("IceStorm, tells no version".to_string());
+    }
     let flag = if matches!(tool, "yosys" | "iverilog" | "vvp" | "openFPGALoader") { "-V" } else { "--version" };
     let output =
         std::process::Command::new(&program).arg(flag).output().map_err(|e| BoardError::io(&program, "started", &e))?;

@@ -1,7 +1,8 @@
-//! A machine's exported Verilog, compiled by Verilator and run beside this program.
+//! A machine's exported Verilog, compiled by Verilator (or by Icarus) and run beside this program.
 //!
 //! The gateware's pins are all there is: serial bits in and out, switches, LEDs. `boards/verilated/main.cpp` clocks the
-//! model and turns bytes into bits; this side hands it clocks and bytes over a pipe.
+//! model and turns bytes into bits; this side hands it clocks and bytes over a pipe. `boards/verilated/icarus.v` does the
+//! same under Icarus, in text: a thousand times slower, and a bit may be unknown there, which none of the pins may show.
 
 use crate::error::BoardError;
 use crate::mutation::Mutants;
@@ -11,7 +12,7 @@ use crate::tools;
 use bitline_golden::machine::Machine;
 use bitline_golden::virtual_machine::VirtualMachine;
 use std::collections::VecDeque;
-use std::io::{BufReader, BufWriter, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -42,9 +43,25 @@ const NETLIST_OPTIONS: [&str; 3] = ["cells.v", "-Wno-fatal", "-DNO_ICE40_DEFAULT
 /// And for mutants: Yosys' Verilog is not written for lint either, and one input more selects the mutant.
 const MUTANT_OPTIONS: [&str; 3] = ["-Wno-fatal", "-CFLAGS", "-DMUTANTS"];
 
+/// The program around the model under Icarus.
+const BENCH: &str = include_str!("../verilated/icarus.v");
+
+/// What compiled a model, and so how it is started and spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Simulator {
+    /// Verilator: two values a bit, bytes over the pipe.
+    Verilator,
+    /// Verilator on what [`compile_mutants`] takes: the mutant of that number, 0 being none. What it says when it ends early
+    /// is not shown: mutants have loops that do not settle.
+    Mutant(u32),
+    /// Icarus: four values a bit, lines of text over the pipe.
+    Icarus,
+}
+
 /// A Verilated machine at power-on.
 #[derive(Debug)]
 pub struct VerilatedMachine {
+    simulator: Simulator,
     description: String,
     name: String,
     process: Child,
@@ -55,7 +72,6 @@ pub struct VerilatedMachine {
     start_switch: bool,
     reset_button: bool,
     lost: bool,
-    quiet: bool,
 }
 
 /// Compile a machine's Verilog, unless `out` has it already; gives back the program.
@@ -66,12 +82,12 @@ pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, 
     build(&machine.name, verilog, None, &[], out)
 }
 
-/// The same for a netlist and the models of its cells.
+/// The same for a netlist, or an unpacked bitstream, and the models of its cells.
 ///
 /// # Errors
 /// Those of [`compile`].
 pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&format!("{}-netlist", machine.name), &netlist.verilog, Some(&netlist.models), &NETLIST_OPTIONS, out)
+    build(&format!("{}-{}", machine.name, netlist.kind), &netlist.verilog, Some(&netlist.models), &NETLIST_OPTIONS, out)
 }
 
 /// The same for mutants, all in one program; see [`VerilatedMachine::start_mutant`].
@@ -90,6 +106,7 @@ fn build(name: &str, verilog: &str, models: Option<&str>, more: &[&str], out: &P
         cells.as_bytes(),
         MAIN.as_bytes(),
         OPTIONS.join(" ").as_bytes(),
+        NETLIST_OPTIONS.join(" ").as_bytes(),
         version.as_bytes(),
     ]);
     let (folder, _) = stage(out, name, &key, |work| {
@@ -104,36 +121,62 @@ fn build(name: &str, verilog: &str, models: Option<&str>, more: &[&str], out: &P
     Ok(folder.join("obj_dir/Vtop"))
 }
 
+/// What Yosys does to the Verilog before Icarus sees it: every `always @(*)` becomes assignments.
+///
+/// RustHDL 0.46: its blocks give a signal a default and then its value. Icarus tells other blocks of both, and two blocks that
+/// read from each other (never the same bit in a circle) wake each other without end.
+const ICARUS_SCRIPT: &str = "read_verilog -sv top.v; hierarchy -top top; proc; write_verilog -noattr assigned.v";
+
+/// Compile a machine's Verilog with Icarus, unless `out` has it already; gives back what `vvp` runs.
+///
+/// # Errors
+/// [`BoardError`]: Yosys or Icarus is missing, or says what is wrong with the Verilog.
+pub fn compile_icarus(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
+    let versions = [tools::version("yosys")?, tools::version("iverilog")?].concat();
+    let key = hash(&[verilog.as_bytes(), ICARUS_SCRIPT.as_bytes(), BENCH.as_bytes(), versions.as_bytes()]);
+    let (folder, _) = stage(out, &format!("{}-icarus", machine.name), &key, |work| {
+        write(&work.join("top.v"), verilog.as_bytes())?;
+        write(&work.join("bench.v"), BENCH.as_bytes())?;
+        run(work, "yosys", &["-q", "-l", "yosys.log", "-p", ICARUS_SCRIPT], "yosys.log")?;
+        let options = ["-g2012", "-s", "bench", "-o", "bench.vvp", "bench.v", "assigned.v"];
+        run(work, "iverilog", &options, "iverilog.log")
+    })?;
+    Ok(folder.join("bench.vvp"))
+}
+
 impl VerilatedMachine {
-    /// Start a program that [`compile`] or [`compile_netlist`] made of `what`.
+    /// Start a program that [`compile`], [`compile_netlist`] or [`compile_icarus`] made of `what`.
     ///
     /// # Errors
-    /// [`BoardError::Io`] if it does not start.
-    pub fn start(machine: &Machine, program: &Path, what: &str) -> Result<Self, BoardError> {
-        Self::start_program(machine, program, what, None)
-    }
-
-    /// Start a mutant of the program that [`compile_mutants`] made. What it says when it ends early is not shown: mutants
-    /// have loops that do not settle.
-    ///
-    /// # Errors
-    /// [`BoardError::Io`] if it does not start.
-    pub fn start_mutant(machine: &Machine, program: &Path, number: u32) -> Result<Self, BoardError> {
-        Self::start_program(machine, program, "a mutant", Some(number))
-    }
-
-    fn start_program(machine: &Machine, program: &Path, what: &str, mutant: Option<u32>) -> Result<Self, BoardError> {
-        let mut process = Command::new(program)
-            .arg(machine.link.clocks_per_bit().to_string())
-            .args(mutant.map(|number| number.to_string()))
-            .stderr(if mutant.is_some() { Stdio::null() } else { Stdio::inherit() })
+    /// [`BoardError`] if it does not start.
+    pub fn start(machine: &Machine, program: &Path, simulator: Simulator, what: &str) -> Result<Self, BoardError> {
+        let clocks_per_bit = machine.link.clocks_per_bit();
+        let mut command = match simulator {
+            Simulator::Verilator => {
+                let mut command = Command::new(program);
+                command.arg(clocks_per_bit.to_string());
+                command
+            }
+            Simulator::Mutant(number) => {
+                let mut command = Command::new(program);
+                command.arg(clocks_per_bit.to_string()).arg(number.to_string()).stderr(Stdio::null());
+                command
+            }
+            Simulator::Icarus => {
+                let mut command = Command::new(tools::find("vvp")?);
+                command.arg("-n").arg(program).arg(format!("+clocks_per_bit={clocks_per_bit}"));
+                command
+            }
+        };
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|e| BoardError::io(program, "started", &e))?;
         let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
         Ok(Self {
-            description: format!("{what} of {}, compiled by Verilator, every bit on the wire", machine.name),
+            simulator,
+            description: format!("{what} of {}, compiled by {simulator:?}, every bit on the wire", machine.name),
             name: machine.name.clone(),
             requests: BufWriter::new(stdin.expect("stdin was piped")),
             responses: BufReader::new(stdout.expect("stdout was piped")),
@@ -143,13 +186,15 @@ impl VerilatedMachine {
             start_switch: false,
             reset_button: false,
             lost: false,
-            quiet: mutant.is_some(),
         })
     }
 
     /// One request and its response.
     fn exchange(&mut self, bytes: &[u8], output: &mut Vec<u8>, clocks: u32) -> std::io::Result<()> {
         let switches = u8::from(self.start_switch) | u8::from(self.reset_button) << 1;
+        if self.simulator == Simulator::Icarus {
+            return self.exchange_lines(switches, bytes, output, clocks);
+        }
         self.requests.write_all(&clocks.to_le_bytes())?;
         self.requests.write_all(&[switches])?;
         self.requests.write_all(&(bytes.len() as u32).to_le_bytes())?;
@@ -163,6 +208,19 @@ impl VerilatedMachine {
         output.resize(start + count, 0);
         self.responses.read_exact(&mut output[start..])
     }
+
+    /// The same in text.
+    fn exchange_lines(&mut self, switches: u8, bytes: &[u8], output: &mut Vec<u8>, clocks: u32) -> std::io::Result<()> {
+        let data: String = bytes.iter().map(|byte| format!(" {byte:x}")).collect();
+        writeln!(self.requests, "{clocks:x} {switches:x} {:x}{data}", bytes.len())?;
+        self.requests.flush()?;
+        let mut line = String::new();
+        self.responses.read_line(&mut line)?;
+        let (leds, received) = response(&line)?;
+        self.leds = leds;
+        output.extend(received);
+        Ok(())
+    }
 }
 
 impl VirtualMachine for VerilatedMachine {
@@ -173,8 +231,8 @@ impl VirtualMachine for VerilatedMachine {
             && let Err(error) = self.exchange(&bytes, output, step)
         {
             // The host sees a board that does not answer any more, and says so.
-            if !self.quiet {
-                eprintln!("the Verilated model of {} ended: {error}", self.name);
+            if !matches!(self.simulator, Simulator::Mutant(_)) {
+                eprintln!("the model of {} under {:?} ended: {error}", self.name, self.simulator);
             }
             self.lost = true;
         }
@@ -212,5 +270,40 @@ impl Drop for VerilatedMachine {
         // It ends with its stdin, but a model that hangs must not outlive us.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// LEDs and bytes from a line of `icarus.v`.
+fn response(line: &str) -> std::io::Result<(u16, Vec<u8>)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    if let ["X", clock, uart_tx, leds] = words[..] {
+        let message = format!("in clock {clock} a pin has no value: uart_tx is {uart_tx}, leds are {leds}");
+        return Err(std::io::Error::other(message));
+    }
+    let number = |word: &&str| u16::from_str_radix(word, 16).ok();
+    let numbers: Option<Vec<u16>> = words.iter().map(number).collect();
+    match numbers.as_deref() {
+        Some([leds, count, bytes @ ..]) if bytes.len() == usize::from(*count) => {
+            Ok((*leds, bytes.iter().map(|byte| *byte as u8).collect()))
+        }
+        _ => Err(std::io::Error::other(format!("it said {:?}", line.trim_end()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn response_takes_numbers_and_names_an_unknown_pin() {
+        assert_eq!(response("1a 2 c0 7\n").unwrap(), (0x1A, vec![0xC0, 7]));
+        assert_eq!(response("0 0\n").unwrap(), (0, vec![]));
+        assert_eq!(
+            response("X 12 x 00000000x\n").unwrap_err().to_string(),
+            "in clock 12 a pin has no value: uart_tx is x, leds are 00000000x"
+        );
+        for line in ["", "1", "1 2 3", "1 0 3", "z 0"] {
+            assert!(response(line).is_err(), "{line:?}");
+        }
     }
 }

@@ -41,6 +41,25 @@ pub fn text(board: &Board, machine: &Machine) -> String {
     text
 }
 
+/// Verilog of a module `top` around a `board_top`: the ports and levels that the gateware's own `top` has.
+pub fn around(board: &Board) -> String {
+    let pins = &board.pins;
+    let level = |inverted: bool, wire: &str| format!("{}{wire}", if inverted { "~" } else { "" });
+    let inverted_leds: String = pins.leds.iter().rev().map(|led| if led.inverted { '1' } else { '0' }).collect();
+    format!(
+        "`timescale 1ns / 1ps\nmodule top (\n    input wire clock, input wire uart_rx, input wire start_switch, input wire \
+         reset_button,\n    output wire uart_tx, output wire [{high}:0] leds\n);\n    wire [{high}:0] row;\n    wire \
+         transmit;\n    assign leds = row ^ {LEDS}'b{inverted_leds};\n    assign uart_tx = {transmit};\n    {MODULE} chip \
+         (\n        .clock(clock),\n        .uart_rx({receive}),\n        .uart_tx(transmit),\n        \
+         .start_switch({start}),\n        .reset_button({reset}),\n        .leds(row)\n    );\nendmodule\n",
+        high = LEDS - 1,
+        transmit = level(pins.uart_tx.inverted, "transmit"),
+        receive = level(pins.uart_rx.inverted, "uart_rx"),
+        start = level(pins.start_switch.inverted, "start_switch"),
+        reset = level(pins.reset_button.inverted, "reset_button"),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +70,15 @@ mod tests {
         assert!(text.contains(".reset_button(~reset_button)"), "{text}");
         assert!(text.contains("assign leds = row ^ 9'b110000000;"), "{text}");
         assert!(text.contains(".start_switch(start_switch)"), "{text}");
+    }
+
+    #[test]
+    fn around_undoes_what_the_wrapper_inverts() {
+        let text = around(&Board::named("icebreaker").unwrap());
+        assert!(text.contains("board_top chip ("), "{text}");
+        assert!(text.contains(".reset_button(~reset_button)"), "{text}");
+        assert!(text.contains("assign leds = row ^ 9'b110000000;"), "{text}");
+        assert!(text.contains("assign uart_tx = transmit;"), "{text}");
     }
 
     #[test]

@@ -36,6 +36,8 @@ use rust_hdl::prelude::*;
 /// counts its columns, quantizes the counts, and adds them to the outputs under way.
 /// **Ports** `receive_*`, `transmit_*`: bytes from and to the UART. `start_switch`, `reset_button`: asynchronous,
 /// high is on. `leds`: the low nine bits of the counter `correct`.
+/// **Start and reset** the switch starts one run as soon as nothing is under way, not even a frame; the button ends a
+/// run, whose counters stay 0 until its last images have left the pipeline.
 /// **Timing** [`bitline_golden::timing`] states the latencies, the blocks' `LATENCY_CYCLES` are the same numbers.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct Accelerator {
@@ -102,10 +104,13 @@ pub struct Accelerator {
     read_lane_line: Delay,
     read_word_line: Delay,
     switch_stage: Vec<DFF<Bit>>,
+    switch_served: DFF<Bit>,
     button_stage: Vec<DFF<Bit>>,
+    aborted: DFF<Bit>,
     sum_slot: Register,
     verdict_slot: Register,
     label_slot: Register,
+    switch_start: Signal<Local, Bit>,
     run_start: Signal<Local, Bit>,
     reset: Signal<Local, Bit>,
     clear: Signal<Local, Bit>,
@@ -212,11 +217,14 @@ impl Accelerator {
             read_region_line: Delay::new(2, data),
             read_lane_line: Delay::new(bits_to_index(machine.column_lanes.max(machine.slot_words())), data),
             read_word_line: Delay::new(bits_to_index(machine.array_words()), data),
-            switch_stage: (0..3).map(|_| DFF::default()).collect(),
+            switch_stage: (0..2).map(|_| DFF::default()).collect(),
+            switch_served: DFF::default(),
             button_stage: (0..2).map(|_| DFF::default()).collect(),
+            aborted: DFF::default(),
             sum_slot: Register::new(slot_bits),
             verdict_slot: Register::new(slot_bits),
             label_slot: Register::new(slot_bits),
+            switch_start: Signal::default(),
             run_start: Signal::default(),
             reset: Signal::default(),
             clear: Signal::default(),
@@ -257,7 +265,7 @@ impl Logic for Accelerator {
         clock!(self, clock, count_valid_line, output_first_line, subgroup_line, count_plane_group_line);
         clock!(self, clock, sum_valid_line);
         clock!(self, clock, read_region_line, read_lane_line, read_word_line);
-        dff_setup!(self, clock, sum_group, sum_slot, verdict_slot, label_slot);
+        dff_setup!(self, clock, sum_group, sum_slot, verdict_slot, label_slot, switch_served, aborted);
         for i in 0..self.column.len() {
             self.column[i].clock.next = self.clock.val();
         }
@@ -265,9 +273,9 @@ impl Logic for Accelerator {
             self.frames[i].clock.next = self.clock.val();
             self.frames[i].clear.next = false;
             self.frames[i].amount.next = self.one.val();
-            self.switch_stage[i].clock.next = self.clock.val();
         }
         for i in 0..2 {
+            self.switch_stage[i].clock.next = self.clock.val();
             self.button_stage[i].clock.next = self.clock.val();
         }
         for i in 0..9 {
@@ -276,19 +284,26 @@ impl Logic for Accelerator {
         // Switch and button, brought into the clock domain.
         self.switch_stage[0].d.next = self.start_switch.val();
         self.switch_stage[1].d.next = self.switch_stage[0].q.val();
-        self.switch_stage[2].d.next = self.switch_stage[1].q.val();
         self.button_stage[0].d.next = self.reset_button.val();
         self.button_stage[1].d.next = self.button_stage[0].q.val();
         self.reset.next = self.button_stage[1].q.val();
-        self.clear.next = self.button_stage[1].q.val() | self.registers.clear.val();
+        // What an aborted run has in the pipeline is not counted.
+        self.aborted.d.next = self.sequencer.running.val() & (self.aborted.q.val() | self.button_stage[1].q.val());
+        self.clear.next = self.button_stage[1].q.val() | self.aborted.q.val() | self.registers.clear.val();
         for i in 0..9 {
             self.run_counter[i].clear.next = self.clear.val();
         }
         self.running.next = self.sequencer.running.val();
         self.summing.next = self.checksum.running.val();
+        // A frame that is dealt with may store or read: the switch waits for its end.
+        self.switch_start.next =
+            self.switch_stage[1].q.val() & !self.switch_served.q.val() & !self.receiver.frame_ready.val();
         self.run_start.next = !self.sequencer.running.val()
             & !self.checksum.running.val()
-            & (self.registers.start.val() | (self.switch_stage[1].q.val() & !self.switch_stage[2].q.val()));
+            & !self.button_stage[1].q.val()
+            & (self.registers.start.val() | self.switch_start.val());
+        self.switch_served.d.next = self.switch_stage[1].q.val()
+            & (self.switch_served.q.val() | (self.switch_start.val() & self.run_start.val()));
         // Link.
         self.receiver.data.next = self.receive_data.val();
         self.receiver.data_valid.next = self.receive_valid.val();
@@ -408,7 +423,6 @@ impl Logic for Accelerator {
         // The run.
         self.sequencer.start.next = self.run_start.val();
         self.sequencer.abort.next = self.reset.val();
-        self.sequencer.finished.next = self.argmax.done.val();
         self.sequencer.first_slot.next = self.registers.first_slot.val();
         self.sequencer.image_count.next = self.registers.image_count.val();
         self.row_group_line.d.next = self.sequencer.row_group.val();

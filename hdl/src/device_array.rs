@@ -14,7 +14,8 @@ use rust_hdl::prelude::*;
 /// group; lane c is column `column_group * column_lanes + c`, bit r is row `row_group * row_lanes + r`.
 /// **Ports** `read_address`: a clock later `devices[c * plane_lanes + p]` has lane c's rows, once for every plane lane; with a single address (the whole array
 /// at once) `devices` shows the stored bits with no clock between. `write_enable` stores the low bits of
-/// `write_data` as word `write_word` (16 rows) of lane `write_lane` at `write_address`.
+/// `write_data` as word `write_word` (16 rows) of lane `write_lane` at `write_address`, with a single address a clock later:
+/// its flip-flops lie all over the part.
 /// **State** the devices, at power-on what is given, else 0 (HRS). Rows that the last row group lacks stay 0.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct DeviceArray {
@@ -37,10 +38,20 @@ pub struct DeviceArray {
     _stored: Vec<Vec<Words<ROW_WORDS>>>,
     _contents: Vec<Vec<Words<ROW_WORDS>>>,
     _rows: usize,
+    _waiting: Option<Store>,
     _shown: bool,
     _plane_lanes: usize,
     _row_groups: usize,
     _rows_of_last_group: usize,
+}
+
+/// A word to store.
+#[derive(Clone, Copy, Debug)]
+struct Store {
+    address: usize,
+    lane: usize,
+    word: usize,
+    data: u64,
 }
 
 impl DeviceArray {
@@ -73,6 +84,7 @@ impl DeviceArray {
             _contents: stored.clone(),
             _stored: stored,
             _rows: rows,
+            _waiting: None,
             _shown: false,
         }
     }
@@ -86,6 +98,18 @@ impl DeviceArray {
     /// Bits of word `word` that are rows of the last row group.
     fn mask_of_last_group(&self, word: usize) -> u64 {
         (1 << self._rows_of_last_group.saturating_sub(16 * word).min(16)) - 1
+    }
+
+    fn store(&mut self, Store { address, lane, word, data }: Store) {
+        let last_group = address % self._row_groups == self._row_groups - 1;
+        let last_mask = self.mask_of_last_group(word);
+        let Some(stored) = self._stored.get_mut(address).and_then(|lanes| lanes.get_mut(lane)) else { return };
+        if 16 * word < self._rows {
+            let mask = (1u64 << (self._rows - 16 * word).min(16)) - 1;
+            let exist = if last_group { mask & last_mask } else { mask };
+            let (at, shift) = (word / 4, word % 4 * 16);
+            stored[at] = stored[at] & !(mask << shift) | (data & exist) << shift;
+        }
     }
 
     /// Words of 16 rows, and the width of each.
@@ -104,20 +128,15 @@ impl Logic for DeviceArray {
                     buses.iter_mut().for_each(|bus| bus.next = *lane);
                 }
             }
-            if self.write_enable.val() {
-                let last_group = address_is_of_last_group(self.write_address.val(), self._row_groups);
-                let last_mask = self.mask_of_last_group(self.write_word.val() as usize);
-                let (word, lane) = (self.write_word.val() as usize, self.write_lane.val() as usize);
-                if let Some(stored) =
-                    self._stored.get_mut(self.write_address.val() as usize).and_then(|a| a.get_mut(lane))
-                    && 16 * word < self._rows
-                {
-                    let width = (self._rows - 16 * word).min(16);
-                    let mask = (1u64 << width) - 1;
-                    let exist = if last_group { mask & last_mask } else { mask };
-                    let (at, shift) = (word / 4, word % 4 * 16);
-                    stored[at] = stored[at] & !(mask << shift) | (self.write_data.val() & exist) << shift;
-                }
+            let now = self.write_enable.val().then(|| Store {
+                address: if single { 0 } else { self.write_address.val() as usize },
+                lane: self.write_lane.val() as usize,
+                word: self.write_word.val() as usize,
+                data: self.write_data.val(),
+            });
+            let due = if single { std::mem::replace(&mut self._waiting, now) } else { now };
+            if let Some(store) = due {
+                self.store(store);
                 self._shown = false;
             }
         }
@@ -135,6 +154,18 @@ impl Logic for DeviceArray {
         let depth = self._stored.len();
         let mut text = String::new();
         // Rows that the last row group does not have stay in HRS, whatever is written.
+        let (mut enable, mut lane_bus, mut word_bus, mut data_bus) =
+            ("write_enable", "write_lane", "write_word", "write_data");
+        if depth == 1 {
+            text += &format!(
+                "reg enable_held = 1'b0;\nreg {}lane_held = 0;\nreg {}word_held = 0;\nreg [15:0] data_held = 0;\n\
+                 always @(posedge clock) begin\n  enable_held <= write_enable;\n  lane_held <= write_lane;\n  \
+                 word_held <= write_word;\n  data_held <= write_data;\nend\n",
+                range(self.write_lane.bits()),
+                range(self.write_word.bits())
+            );
+            (enable, lane_bus, word_bus, data_bus) = ("enable_held", "lane_held", "word_held", "data_held");
+        }
         let ragged = self._row_groups > 1 && self._rows_of_last_group < self._rows;
         if ragged {
             let (groups, last) = (self._row_groups, self._row_groups - 1);
@@ -144,11 +175,11 @@ impl Logic for DeviceArray {
             for (k, width) in self.words() {
                 let name = format!("lane_{lane}_{k}");
                 let data = if ragged {
-                    format!("(of_last_group ? write_data & {} : write_data)", literal(16, self.mask_of_last_group(k)))
+                    format!("(of_last_group ? {data_bus} & {} : {data_bus})", literal(16, self.mask_of_last_group(k)))
                 } else {
-                    "write_data".into()
+                    data_bus.into()
                 };
-                let select = format!("write_enable && write_lane == {lane} && write_word == {k}");
+                let select = format!("{enable} && {lane_bus} == {lane} && {word_bus} == {k}");
                 let start: Vec<u64> = (0..depth)
                     .map(|a| self._contents[a][lane][k / 4] >> (k % 4 * 16) & ((1u64 << width) - 1))
                     .collect();
@@ -181,9 +212,4 @@ impl Logic for DeviceArray {
         }
         Verilog::Custom(text)
     }
-}
-
-/// Addresses run through the row groups of one column group after another.
-fn address_is_of_last_group(address: u64, row_groups: usize) -> bool {
-    address as usize % row_groups == row_groups - 1
 }

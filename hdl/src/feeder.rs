@@ -5,6 +5,7 @@ use crate::verilog::range;
 use bitline_golden::machine::{Machine, bits_to_index};
 use bitline_golden::timing::feeder_cycles;
 use rust_hdl::prelude::*;
+use std::collections::BTreeSet;
 
 /// Picks the planes and rows of one step out of an image, and adds the bias rows.
 ///
@@ -123,12 +124,11 @@ impl Logic for Feeder {
             let last = lanes.min(first + self._lanes_of_copy.unwrap_or(lanes));
             let mut image = "data".to_string();
             if self._lanes_of_copy.is_some() {
-                let bits = self.data.bits();
                 image = format!("image_{copy}");
-                text += &format!(
-                    "wire {}{image};\nfeeder_copy #(.BITS({bits})) {image}_register(clock, data, {image});\n",
-                    range(bits)
-                );
+                text += &format!("wire {}{image};\n", range(self.data.bits()));
+                for at in self.bits_used() {
+                    text += &format!("feeder_copy {image}_{at}(clock, data[{at}], {image}[{at}]);\n");
+                }
             }
             for p in 0..self._sources.len() {
                 text += &self.plane(copy, p, &image);
@@ -142,6 +142,12 @@ impl Logic for Feeder {
 }
 
 impl Feeder {
+    /// Bits of the image that drive a row.
+    fn bits_used(&self) -> BTreeSet<usize> {
+        let bit = |source: &Source| if let Source::Image(at) = source { Some(*at) } else { None };
+        self._sources.iter().flatten().flatten().filter_map(bit).collect()
+    }
+
     /// Verilog of `plane_<copy>_<p>`, the rows of plane lane `p` as the net `image` drives them.
     fn plane(&self, copy: usize, p: usize, image: &str) -> String {
         let expressions: Vec<String> = self._sources[p]
@@ -177,14 +183,15 @@ impl Feeder {
     }
 }
 
-/// A copy of the image, a module that an export adds where it is used.
+/// One bit of a copy of the image, a module that an export adds where it is used.
 ///
-/// Yosys makes equal registers of one module one; a hierarchy that is kept is the border it respects.
+/// Yosys makes equal registers of one module one; a hierarchy that is kept is the border it respects. A module a bit has a
+/// name of its own too, by which place and route can be told where it goes.
 pub const LIBRARY: &str = "\
-// A register of its own for the columns of one output.
+// A bit of the image, for the columns of one output.
 (* keep_hierarchy *)
-module feeder_copy #(parameter BITS = 1) (input wire clock, input wire [BITS-1:0] d, output reg [BITS-1:0] q);
-    initial q = 0;
+module feeder_copy(input wire clock, input wire d, output reg q);
+    initial q = 1'b0;
     always @(posedge clock) q <= d;
 endmodule
 ";

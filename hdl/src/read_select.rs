@@ -132,7 +132,7 @@ impl ReadSelect {
         for lane in lanes {
             for word in 0..rows.div_ceil(16) {
                 let (low, high) = (word * 16, (word * 16 + 16).min(rows) - 1);
-                let at = lane % LANES_OF_GROUP << self.word.bits() | word;
+                let at = ((lane % LANES_OF_GROUP) << self.word.bits()) | word;
                 text += &format!("    {at}: {name} = devices${}[{high}:{low}];\n", lane * self._plane_lanes);
             }
         }

@@ -4,16 +4,18 @@ use crate::bus::{Bus, Number};
 use crate::pulse_counter::pulse_groups;
 use crate::register::Register;
 use bitline_golden::machine::{Machine, bits_to_hold, bits_to_index};
+use bitline_golden::timing::pipeline_cycles;
 use rust_hdl::prelude::*;
 
 /// Makes one step a clock: which devices to read, which rows and planes to drive, and what the step begins or ends.
 ///
 /// **Function** for each image, for each output group, for each subgroup of an output's columns, for each plane
 /// group, for each row group: one step. The array address runs through row groups, and back for every plane group.
-/// **Ports** `start` with `first_slot` and `image_count`: begins a run, if none is under way. `finished`: an image's
-/// verdict is stored. `abort`: ends the run. All others out, belonging to the step of this clock while `step` is set.
-/// **Timing** the first step is in the clock after `start`; `running` lasts until the clock after the last
-/// `finished`; a run of no images takes one clock.
+/// **Ports** `start` with `first_slot` and `image_count`: begins a run, if none is under way. `abort`: no further step.
+/// All others out, belonging to the step of this clock while `step` is set.
+/// **Timing** the first step is in the clock after `start`; `running` lasts for the pipeline's clocks
+/// ([`pipeline_cycles`]) after the last step, be it the last image's or an aborted run's, so that no run begins before
+/// the pipeline is empty; a run of no images takes one clock.
 /// **State** idle at power-on.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct Sequencer {
@@ -21,10 +23,8 @@ pub struct Sequencer {
     pub clock: Signal<In, Clock>,
     /// Begin a run.
     pub start: Signal<In, Bit>,
-    /// End it.
+    /// Make no further step.
     pub abort: Signal<In, Bit>,
-    /// An image's verdict is stored.
-    pub finished: Signal<In, Bit>,
     /// Slot of the first image.
     pub first_slot: Bus<In>,
     /// Images of the run.
@@ -63,7 +63,7 @@ pub struct Sequencer {
     pulses_left: DFF<Bit>,
     slot_register: Register,
     images_left: Register,
-    unfinished: Register,
+    drain: Register,
     address_register: Register,
     base_address: Register,
     row_group_register: Register,
@@ -76,6 +76,7 @@ pub struct Sequencer {
     last_subgroup: Number,
     last_output_group: Number,
     last_pulse_group: Number,
+    drain_clocks: Number,
     at_image_end: Signal<Local, Bit>,
 }
 
@@ -91,6 +92,8 @@ impl Sequencer {
         let pulses = pulse_groups(machine);
         let (slot_bits, count_bits) = (bits_to_index(machine.slots), bits_to_hold(machine.slots));
         let address_bits = bits_to_index(row_groups * machine.column_groups());
+        // Of the pipeline's clocks one is that in which the end is seen.
+        let drain_clocks = pipeline_cycles(machine) as usize - 1;
         let bus = |groups: usize| Bus::new(bits_to_index(groups));
         let register = |groups: usize| Register::new(bits_to_index(groups));
         let last = |groups: usize| Number::new(groups as u64 - 1);
@@ -98,7 +101,6 @@ impl Sequencer {
             clock: Signal::default(),
             start: Signal::default(),
             abort: Signal::default(),
-            finished: Signal::default(),
             first_slot: Bus::new(slot_bits),
             image_count: Bus::new(count_bits),
             running: Signal::default(),
@@ -121,7 +123,7 @@ impl Sequencer {
             pulses_left: DFF::default(),
             slot_register: Register::new(slot_bits),
             images_left: Register::new(count_bits),
-            unfinished: Register::new(count_bits),
+            drain: Register::new(bits_to_hold(drain_clocks)),
             address_register: Register::new(address_bits),
             base_address: Register::new(address_bits),
             row_group_register: register(row_groups),
@@ -134,6 +136,7 @@ impl Sequencer {
             last_subgroup: last(subgroups),
             last_output_group: last(output_groups),
             last_pulse_group: last(pulses),
+            drain_clocks: Number::new(drain_clocks as u64),
             at_image_end: Signal::default(),
         }
     }
@@ -143,7 +146,7 @@ impl Logic for Sequencer {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, is_running, issuing, at_image_start, pulses_left);
-        dff_setup!(self, clock, slot_register, images_left, unfinished, address_register, base_address);
+        dff_setup!(self, clock, slot_register, images_left, drain, address_register, base_address);
         dff_setup!(self, clock, row_group_register, plane_group_register, subgroup_register);
         dff_setup!(self, clock, output_group_register, pulse_group_register);
         self.running.next = self.is_running.q.val();
@@ -201,12 +204,12 @@ impl Logic for Sequencer {
                 }
             }
         }
-        if self.finished.val() {
-            // Minus one, modulo the register's width: after an abort, images still under way may finish.
-            self.unfinished.d.next = self.unfinished.q.val() + 65535;
-        }
-        if self.unfinished.q.val() == 0 {
+        if self.issuing.q.val() {
+            self.drain.d.next = self.drain_clocks.val();
+        } else if self.drain.q.val() == 0 {
             self.is_running.d.next = false;
+        } else {
+            self.drain.d.next = self.drain.q.val() - 1;
         }
         if self.start.val() & !self.is_running.q.val() {
             self.is_running.d.next = true;
@@ -215,7 +218,6 @@ impl Logic for Sequencer {
             self.pulses_left.d.next = true;
             self.slot_register.d.next = self.first_slot.val();
             self.images_left.d.next = self.image_count.val();
-            self.unfinished.d.next = self.image_count.val();
             self.address_register.d.next = 0;
             self.base_address.d.next = 0;
             self.row_group_register.d.next = 0;
@@ -225,7 +227,6 @@ impl Logic for Sequencer {
             self.pulse_group_register.d.next = 0;
         }
         if self.abort.val() {
-            self.is_running.d.next = false;
             self.issuing.d.next = false;
         }
     }

@@ -3,42 +3,57 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use bitline_boards::netlist;
-use bitline_boards::verilated::{self, VerilatedMachine};
+use bitline_boards::board::{Board, Family};
+use bitline_boards::flow::Flow;
+use bitline_boards::netlist::netlist;
+use bitline_boards::verilated::{self, Simulator, VerilatedMachine};
 use bitline_golden::board_model::ModelBoard;
 use bitline_golden::machine::Machine;
 use bitline_golden::virtual_machine::VirtualMachine;
 use bitline_hdl::export::{ExportOptions, verilog};
 use bitline_hdl::simulation::{Contents, LinkMode, SimulationOptions, build_hash, simulate};
 
+use serde::Serialize;
+
 use crate::error::HostError;
 use crate::link::ClientOptions;
 use crate::problem::Problem;
 
 /// What runs the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Engine {
     /// The gateware, simulated clock by clock.
     #[default]
     Rusthdl,
     /// The gateware's exported Verilog, compiled by Verilator.
     Verilator,
+    /// The gateware's exported Verilog under Icarus: four values a bit, so that what is not initialised shows, and slow.
+    Icarus,
     /// The netlist that Yosys makes of it for the iCE40, with the cell models Yosys ships, compiled by Verilator.
     Netlist,
+    /// The same for the ECP5; the model of its block RAM is bitline's own.
+    NetlistEcp5,
+    /// The packed iCE40 bitstream of a board, unpacked back to logic, compiled by Verilator.
+    Bitstream,
     /// The golden model behind the same link.
     Golden,
 }
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Rusthdl, Self::Verilator, Self::Netlist, Self::Golden];
+    pub const ALL: [Self; 7] =
+        [Self::Rusthdl, Self::Verilator, Self::Icarus, Self::Netlist, Self::NetlistEcp5, Self::Bitstream, Self::Golden];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rusthdl => "rusthdl",
             Self::Verilator => "verilator",
+            Self::Icarus => "icarus",
             Self::Netlist => "netlist",
+            Self::NetlistEcp5 => "netlist-ecp5",
+            Self::Bitstream => "bitstream",
             Self::Golden => "golden",
         }
     }
@@ -59,7 +74,7 @@ pub struct EngineOptions {
     pub wire: bool,
     /// Write every signal's changes there (VCD).
     pub vcd: Option<PathBuf>,
-    /// Folder of what is compiled (by Verilator), kept for the next time.
+    /// Folder of what the tools make (Yosys, nextpnr, Verilator), kept for the next time.
     pub work: PathBuf,
     /// The machine as [`compile`] made it before, for many starts; else it is looked for in `work`, and made.
     pub compiled: Option<Compiled>,
@@ -92,35 +107,67 @@ pub fn contents_of(problem: &Problem) -> Contents {
     }
 }
 
-/// A machine that Verilator compiled.
+/// The board whose bitstream [`Engine::Bitstream`] runs: the one with an iCE40.
+const BITSTREAM_BOARD: &str = "icebreaker";
+
+/// A machine that Verilator or Icarus compiled.
 #[derive(Debug, Clone)]
 pub struct Compiled {
     program: PathBuf,
+    simulator: Simulator,
+    /// As it is clocked: a bitstream by its board's crystal.
+    machine: Machine,
     what: &'static str,
-    mutant: Option<u32>,
 }
 
 impl Compiled {
-    /// A mutant of the program that `verilated::compile_mutants` made; 0 is the machine itself.
-    pub fn mutant(program: PathBuf, number: u32) -> Self {
-        Self { program, what: "mutated Verilog", mutant: Some(number) }
+    /// A mutant of a machine in the program that `verilated::compile_mutants` made; 0 is the machine itself.
+    pub fn mutant(machine: &Machine, program: PathBuf, number: u32) -> Self {
+        Self { program, simulator: Simulator::Mutant(number), machine: machine.clone(), what: "mutated Verilog" }
+    }
+
+    /// Clocks of one byte on its wire.
+    pub(crate) fn byte_clocks(&self) -> u64 {
+        10 * u64::from(self.machine.link.clocks_per_bit())
     }
 }
 
-/// Export a machine's Verilog and compile it, as a netlist if that is the engine; what `options.work` has is not done again.
+/// Export a machine's Verilog and compile it, as a netlist or bitstream if that is the engine; what `options.work` has is
+/// not done again.
 ///
 /// # Errors
-/// [`HostError`] for a machine without gateware, or a tool that is missing or failed.
+/// [`HostError`] for a machine without gateware or without room on the board, or a tool that is missing or failed.
 pub fn compile(machine: &Machine, options: &EngineOptions, contents: Option<&Problem>) -> Result<Compiled, HostError> {
+    let clock_hz = (options.engine == Engine::Bitstream).then(|| Board::named(BITSTREAM_BOARD)).transpose()?;
     let contents = contents.map(contents_of).unwrap_or_default();
-    let text = verilog(machine, &ExportOptions { contents, clock_hz: None })?;
-    let (program, what) = if options.engine == Engine::Netlist {
-        let netlist = netlist::ice40(&machine.name, &text, &options.work)?;
-        (verilated::compile_netlist(machine, &netlist, &options.work)?, "iCE40 netlist")
-    } else {
-        (verilated::compile(machine, &text, &options.work)?, "exported Verilog")
+    let text = verilog(machine, &ExportOptions { contents, clock_hz: clock_hz.map(|board| board.clock_hz) })?;
+    compile_text(machine, &text, options)
+}
+
+/// Compile Verilog that was exported before, and perhaps changed since. For a bitstream it must have the board's clock.
+///
+/// # Errors
+/// [`HostError`] for a tool that is missing or failed, or a machine without room on the board.
+pub fn compile_text(machine: &Machine, text: &str, options: &EngineOptions) -> Result<Compiled, HostError> {
+    let work = &options.work;
+    let as_netlist = |family| -> Result<PathBuf, HostError> {
+        Ok(verilated::compile_netlist(machine, &netlist(family, &machine.name, text, work)?, work)?)
     };
-    Ok(Compiled { program, what, mutant: None })
+    let (program, what, machine) = match options.engine {
+        Engine::Netlist => (as_netlist(Family::Ice40)?, "iCE40 netlist", machine.clone()),
+        Engine::NetlistEcp5 => (as_netlist(Family::Ecp5)?, "ECP5 netlist", machine.clone()),
+        Engine::Bitstream => {
+            let flow = Flow::new(Board::named(BITSTREAM_BOARD)?, machine, work)?;
+            let program = verilated::compile_netlist(machine, &flow.bitstream(text)?, work)?;
+            (program, "unpacked iCE40 bitstream", flow.machine().clone())
+        }
+        Engine::Icarus => (verilated::compile_icarus(machine, text, work)?, "exported Verilog", machine.clone()),
+        Engine::Verilator | Engine::Rusthdl | Engine::Golden => {
+            (verilated::compile(machine, text, work)?, "exported Verilog", machine.clone())
+        }
+    };
+    let simulator = if options.engine == Engine::Icarus { Simulator::Icarus } else { Simulator::Verilator };
+    Ok(Compiled { program, simulator, machine, what })
 }
 
 /// Make a machine at power-on; with `contents`, its memories hold that problem already (S001's stand-alone mode).
@@ -144,7 +191,7 @@ pub fn start(
                 Some(problem) => board.with_contents(problem.array.clone(), &problem.images, &problem.labels)?,
             }))
         }
-        Engine::Verilator | Engine::Netlist => {
+        Engine::Verilator | Engine::Icarus | Engine::Netlist | Engine::NetlistEcp5 | Engine::Bitstream => {
             if options.vcd.is_some() {
                 return Err(HostError::EngineLacks { engine: options.engine, option: "--vcd" });
             }
@@ -152,10 +199,8 @@ pub fn start(
                 Some(compiled) => compiled.clone(),
                 None => compile(machine, options, contents)?,
             };
-            Ok(Box::new(match compiled.mutant {
-                None => VerilatedMachine::start(machine, &compiled.program, compiled.what)?,
-                Some(number) => VerilatedMachine::start_mutant(machine, &compiled.program, number)?,
-            }))
+            let Compiled { program, simulator, machine, what } = &compiled;
+            Ok(Box::new(VerilatedMachine::start(machine, program, *simulator, what)?))
         }
         Engine::Rusthdl => {
             let link = if options.wire { LinkMode::Wire } else { LinkMode::Bytes };

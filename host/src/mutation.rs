@@ -127,7 +127,7 @@ impl Mutation {
         let run = run_cycles(&self.machine, MOST_IMAGES);
         EngineOptions {
             engine: Engine::Verilator,
-            compiled: Some(Compiled::mutant(self.program.clone(), number)),
+            compiled: Some(Compiled::mutant(&self.machine, self.program.clone(), number)),
             patience: ClientOptions {
                 timeout: time(frame_clocks),
                 attempts: 1,

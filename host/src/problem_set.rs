@@ -1,6 +1,8 @@
-//! The problems that every rung of the ladder runs: corners first, then random ones, each known by a name.
+//! The problems that every rung of the ladder runs: corners first, then the shipped network on its first images where the
+//! machine takes digits, then random ones, each known by a name.
 
 use bitline_golden::array::{DeviceArray, weight_range};
+use bitline_golden::dataset::PIXELS;
 use bitline_golden::machine::{Machine, QuantizerConfig};
 use bitline_golden::random::stream;
 use ndarray::Array2;
@@ -14,11 +16,15 @@ use crate::script::{SCRIPTS, Step, script};
 const MOST_IMAGES: usize = 8;
 /// Bits that the saturating machine's quantizer lacks.
 const CLIPPED_BITS: u32 = 2;
+/// Images of the shipped problem that is in every set.
+const SHIPPED_IMAGES: usize = 20;
+/// How the names of shipped problems begin, before the number of images.
+const SHIPPED: &str = "first-";
 
 /// A problem and the name that makes it again, with its seed.
 #[derive(Debug, Clone)]
 pub struct NamedProblem {
-    /// `corner/...`, `link/...` or `random/N`.
+    /// `corner/...`, `digits/first-N`, `link/...` or `random/N`.
     pub name: String,
     /// The problem.
     pub problem: Problem,
@@ -51,11 +57,14 @@ pub fn saturating(machine: &Machine) -> Machine {
     Machine { name, quantizer: QuantizerConfig { bits, ..machine.quantizer }, ..machine.clone() }
 }
 
-/// Names of the set: every corner, every script of [`crate::script`] and `random` random problems, the first of which is `random/SEED`.
-pub fn names(seed: u64, random: u64) -> Vec<String> {
+/// Names of a machine's set: every corner, for a machine of digits the shipped network's first images, every script of
+/// [`crate::script`], and `random` random problems, the first of which is `random/SEED`.
+pub fn names(machine: &Machine, seed: u64, random: u64) -> Vec<String> {
     let corners = CORNERS.iter().map(|corner| format!("corner/{corner}"));
+    let shipped = (machine.inputs() == PIXELS).then(|| format!("digits/{SHIPPED}{SHIPPED_IMAGES}"));
     let scripts = SCRIPTS.iter().map(|script| format!("link/{script}"));
-    corners.chain(scripts).chain((0..random).map(|k| format!("random/{}", seed.wrapping_add(k)))).collect()
+    let random = (0..random).map(|k| format!("random/{}", seed.wrapping_add(k)));
+    corners.chain(shipped).chain(scripts).chain(random).collect()
 }
 
 /// The problem of that name. Corners draw what they leave open from `seed`.
@@ -63,13 +72,17 @@ pub fn names(seed: u64, random: u64) -> Vec<String> {
 /// # Errors
 /// [`HostError::ProblemName`] lists the names; [`HostError::Golden`] for a machine that cannot hold it.
 pub fn make(machine: &Machine, name: &str, seed: u64) -> Result<NamedProblem, HostError> {
-    let unknown = || HostError::ProblemName { name: name.to_string(), known: names(seed, 1).join(", ") };
+    let unknown = || HostError::ProblemName { name: name.to_string(), known: names(machine, seed, 1).join(", ") };
     let mut steps = None;
     let problem = match name.split_once('/') {
         Some(("random", number)) => {
             let number = number.parse().map_err(|_| unknown())?;
             let images = stream("images of a random problem", number).random_range(1..=MOST_IMAGES);
             Problem::new(machine.clone(), &Source::MadeUp(number), Some(images))?
+        }
+        Some(("digits", first)) if machine.inputs() == PIXELS => {
+            let images = first.strip_prefix(SHIPPED).and_then(|images| images.parse().ok()).ok_or_else(unknown)?;
+            Problem::new(machine.clone(), &Source::Shipped, Some(images))?
         }
         Some(("corner", corner)) if CORNERS.contains(&corner) => make_corner(machine, corner, seed)?,
         Some(("link", name)) => {
@@ -140,7 +153,7 @@ mod tests {
     #[test]
     fn every_name_makes_its_problem_for_every_machine() {
         for machine in Machine::names().map(|name| Machine::named(name).unwrap()) {
-            for name in names(5, 3) {
+            for name in names(&machine, 5, 3) {
                 let made = make(&machine, &name, 5).unwrap();
                 assert_eq!(made.name, name);
             }
@@ -161,9 +174,24 @@ mod tests {
     }
 
     #[test]
+    fn shipped_problem_is_the_digits_as_sim_runs_them() {
+        let machine = Machine::named("digits").unwrap();
+        assert!(names(&machine, 1, 0).contains(&"digits/first-20".to_string()));
+        let made = make(&machine, "digits/first-20", 1).unwrap().problem;
+        let shipped = Problem::new(machine.clone(), &Source::Shipped, Some(20)).unwrap();
+        assert_eq!((made.array, made.images, made.labels), (shipped.array, shipped.images, shipped.labels));
+        for name in ["digits/first-", "digits/20", "digits/first-298"] {
+            assert!(make(&machine, name, 1).is_err(), "{name}");
+        }
+        let tiny = Machine::named("tiny").unwrap();
+        assert!(!names(&tiny, 1, 5).iter().any(|name| name.starts_with("digits")));
+        assert!(make(&tiny, "digits/first-20", 1).is_err());
+    }
+
+    #[test]
     fn same_seed_makes_the_same_problem() {
         let machine = Machine::named("tiny").unwrap();
-        for name in names(9, 2) {
+        for name in names(&machine, 9, 2) {
             let [a, b] = [0; 2].map(|_| make(&machine, &name, 9).unwrap().problem);
             assert_eq!((a.array, a.images, a.labels), (b.array, b.images, b.labels), "{name}");
         }

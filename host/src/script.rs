@@ -63,7 +63,8 @@ pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
     Some(writer.steps)
 }
 
-/// Take a machine through a script beside golden's board; gives back the first difference, and the bytes and LEDs compared.
+/// Take a machine, on whose wire a byte takes `byte_clocks`, through a script beside golden's board; gives back the first
+/// difference, and the bytes and LEDs compared.
 ///
 /// # Errors
 /// [`HostError::Golden`] for a machine that golden's board does not model.
@@ -71,9 +72,9 @@ pub fn compare(
     machine: &Machine,
     steps: &[Step],
     hardware: &mut dyn VirtualMachine,
+    byte_clocks: u64,
 ) -> Result<(Option<String>, usize), HostError> {
     let mut model = ModelBoard::new(machine.clone(), build_hash(machine))?;
-    let byte_clocks = 10 * u64::from(machine.link.clocks_per_bit());
     let images = 2 * MOST_SLOTS.min(machine.slots);
     let longest = [
         run_cycles(machine, images as u64),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Instant;
 
 use bitline_golden::machine::Machine;
@@ -24,30 +25,77 @@ pub enum Rung {
     R0,
     /// The RustHDL simulation.
     R1,
-    /// The exported Verilog, compiled by Verilator.
+    /// The exported Verilog, compiled by Verilator, and a few problems of a small machine under Icarus.
     R2,
-    /// The netlist that Yosys makes of it for the iCE40, with Yosys' cell models, compiled by Verilator.
+    /// The netlists that Yosys makes of it for the iCE40 and the ECP5, compiled by Verilator.
     R3,
+    /// The placed, routed and packed bitstream of the iCE40, unpacked back to logic, compiled by Verilator.
+    R4,
 }
 
 impl Rung {
     /// All there are, from the bottom up.
-    pub const ALL: [Self; 4] = [Self::R0, Self::R1, Self::R2, Self::R3];
+    pub const ALL: [Self; 5] = [Self::R0, Self::R1, Self::R2, Self::R3, Self::R4];
 
-    /// What it compares, in words.
-    pub fn description(self) -> &'static str {
+    /// What runs a machine on it, one after the other; on R0 that is golden itself.
+    pub fn engines(self) -> &'static [Engine] {
         match self {
-            Self::R0 => "integer product, packed model",
-            Self::R1 => "RustHDL simulation",
-            Self::R2 => "exported Verilog, Verilator",
-            Self::R3 => "iCE40 netlist, Verilator",
+            Self::R0 => &[Engine::Golden],
+            Self::R1 => &[Engine::Rusthdl],
+            Self::R2 => &[Engine::Verilator, Engine::Icarus],
+            Self::R3 => &[Engine::Netlist, Engine::NetlistEcp5],
+            Self::R4 => &[Engine::Bitstream],
         }
     }
 }
 
+/// What a run of a rung compares, in words.
+pub fn description(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Golden => "integer product, packed model",
+        Engine::Rusthdl => "RustHDL simulation",
+        Engine::Verilator => "exported Verilog, Verilator",
+        Engine::Icarus => "exported Verilog, Icarus",
+        Engine::Netlist => "iCE40 netlist, Verilator",
+        Engine::NetlistEcp5 => "ECP5 netlist, Verilator",
+        Engine::Bitstream => "unpacked iCE40 bitstream",
+    }
+}
+
+/// Whether an engine runs a problem of a rung's set: golden is what a script is held against, and Icarus, at a few thousand
+/// clocks a second, takes no script and the problems of a small machine with few images.
+pub fn is_run(engine: Engine, named: &NamedProblem) -> bool {
+    let problem = &named.problem;
+    let devices = problem.machine.rows * problem.machine.columns();
+    match engine {
+        Engine::Golden => named.script.is_none(),
+        Engine::Icarus => {
+            named.script.is_none() && devices <= ICARUS_DEVICES && problem.images.nrows() <= ICARUS_IMAGES
+        }
+        _ => true,
+    }
+}
+
+/// Most devices of a machine that Icarus runs.
+const ICARUS_DEVICES: usize = 256;
+/// Most images of a problem that Icarus runs.
+const ICARUS_IMAGES: usize = 1;
+
 impl fmt::Display for Rung {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:?}")
+    }
+}
+
+impl FromStr for Rung {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.map(|rung| rung.to_string()).join(", ");
+        Self::ALL
+            .into_iter()
+            .find(|rung| rung.to_string().eq_ignore_ascii_case(name.trim()))
+            .ok_or_else(|| format!("{name} is no rung; there are {known}"))
     }
 }
 
@@ -65,6 +113,8 @@ pub struct Failure {
 pub struct RungResult {
     /// The rung.
     pub rung: Rung,
+    /// What ran the machine.
+    pub engine: Engine,
     /// Problems run.
     pub problems: usize,
     /// Outputs compared; of a script, bytes answered.
@@ -87,35 +137,29 @@ pub(crate) struct Compared {
     pub(crate) difference: Option<String>,
 }
 
-/// Run problems on a rung; `seen` is called after each.
+/// Run the problems that [`is_run`] names on one of a rung's engines; `seen` is called after each.
 ///
 /// # Errors
 /// [`HostError`] for whatever keeps a problem from running; that is no difference.
 pub fn climb(
     rung: Rung,
+    engine: Engine,
     problems: &[NamedProblem],
     work: &Path,
     seen: &mut dyn FnMut(),
 ) -> Result<RungResult, HostError> {
     let started = Instant::now();
-    let mut options = EngineOptions { work: work.to_path_buf(), ..EngineOptions::default() };
+    let mut options = EngineOptions { engine, work: work.to_path_buf(), ..EngineOptions::default() };
     let mut compiled: Vec<(Machine, Compiled)> = Vec::new();
     let mut result =
-        RungResult { rung, problems: problems.len(), outputs: 0, counters: 0, failures: Vec::new(), seconds: 0.0 };
-    for named in problems {
-        let NamedProblem { name, problem, script } = named;
-        let compared = match rung {
-            // Golden is what a script is held against.
-            Rung::R0 if script.is_some() => {
-                result.problems -= 1;
-                seen();
-                continue;
-            }
-            Rung::R0 => against_product(problem)?,
-            Rung::R1 => on_engine(named, &options)?,
-            Rung::R2 | Rung::R3 => {
+        RungResult { rung, engine, problems: 0, outputs: 0, counters: 0, failures: Vec::new(), seconds: 0.0 };
+    for named in problems.iter().filter(|named| is_run(engine, named)) {
+        let NamedProblem { name, problem, .. } = named;
+        let compared = match engine {
+            Engine::Golden => against_product(problem)?,
+            Engine::Rusthdl => on_engine(named, &options)?,
+            _ => {
                 // Once a machine: the set has few machines and may have thousands of problems.
-                options.engine = if rung == Rung::R2 { Engine::Verilator } else { Engine::Netlist };
                 options.compiled = match compiled.iter().find(|(machine, _)| *machine == problem.machine) {
                     Some((_, program)) => Some(program.clone()),
                     None => {
@@ -127,6 +171,7 @@ pub fn climb(
                 on_engine(named, &options)?
             }
         };
+        result.problems += 1;
         result.outputs += compared.outputs;
         result.counters += compared.counters;
         let failure = |difference| Failure { problem: name.clone(), difference };
@@ -145,7 +190,11 @@ pub(crate) fn on_engine(named: &NamedProblem, options: &EngineOptions) -> Result
     let problem = &named.problem;
     if let Some(steps) = &named.script {
         let mut machine = start(&problem.machine, options, None)?;
-        let (difference, outputs) = script::compare(&problem.machine, steps, &mut *machine)?;
+        let byte_clocks = match &options.compiled {
+            Some(compiled) => compiled.byte_clocks(),
+            None => 10 * u64::from(problem.machine.link.clocks_per_bit()),
+        };
+        let (difference, outputs) = script::compare(&problem.machine, steps, &mut *machine, byte_clocks)?;
         return Ok(Compared { outputs, counters: 0, difference });
     }
     let run = simulated_run::run(problem, options, None, &mut |_| ())?;

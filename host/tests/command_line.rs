@@ -80,7 +80,10 @@ fn wrong_arguments_exit_with_2_and_say_why() {
         ),
         (&["sim", "--images", "-1"], "--images"),
         (&["sim", "--machine", "big"], "possible values: tiny, digits, digits-turbo"),
-        (&["sim", "--engine", "verilog"], "possible values: rusthdl, verilator, netlist, golden"),
+        (
+            &["sim", "--engine", "verilog"],
+            "possible values: rusthdl, verilator, icarus, netlist, netlist-ecp5, bitstream, golden",
+        ),
         (&["sim", "--engine", "golden", "--wire"], "the golden engine has no --wire"),
         (&["sim", "--engine", "golden", "--vcd", "x.vcd"], "the golden engine has no --vcd"),
         (&["sim", "--engine", "golden", "--fault-flip", "65,0"], "there is no device at row 65, column 0"),
@@ -225,7 +228,8 @@ fn doctor_without_any_tool_exits_with_2_and_says_what_to_install() {
         "`make tools` installs nextpnr-ecp5 without root",
         "`make tools` installs yosys without root; so does `apt install yosys` with it",
         "note    openFPGALoader    neither on PATH nor in .tools/bin",
-        "missing or wrong: yosys, nextpnr-ice40, nextpnr-ecp5, icepack, ecppack, verilator, iverilog, vvp;",
+        "missing or wrong: yosys, nextpnr-ice40, nextpnr-ecp5, icepack, iceunpack, icebox_vlog, ecppack, verilator, iverilog, vvp, \
+         sby, yices-smt2;",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }

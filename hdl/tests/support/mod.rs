@@ -124,6 +124,25 @@ impl Asker {
         reply.words()
     }
 
+    /// Send a frame, do something when so many clocks have passed, and give the reply; none if the frame was answered
+    /// and all was idle before.
+    pub fn ask_and(
+        &mut self,
+        make: impl Fn(u8) -> Frame,
+        clocks: u64,
+        act: impl FnOnce(&mut dyn VirtualMachine),
+    ) -> Option<Frame> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let (mut input, mut output) = (VecDeque::from(make(self.sequence).encode()), vec![]);
+        let passed = self.machine.advance(&mut input, &mut output, clocks);
+        act(&mut *self.machine);
+        while self.machine.advance(&mut input, &mut output, 10_000) == 10_000 {}
+        let mut replies = output.iter().filter_map(|byte| self.decoder.push(*byte));
+        let reply = replies.next().expect("a reply").expect("a good reply");
+        assert!(replies.next().is_none() && reply.sequence == self.sequence, "{reply:?}");
+        (passed == clocks).then_some(reply)
+    }
+
     pub fn identify(&mut self) -> Vec<u16> {
         self.ask(Frame::identify)
     }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use bitline_golden::machine::Machine;
-use bitline_host::engine::Engine;
+use bitline_host::engine::{Engine, EngineOptions};
 use bitline_host::outcome::Outcome;
 use bitline_host::problem::{Problem, Source};
 use bitline_host::procedure::Step;
+use bitline_host::verify::Rung;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -59,6 +60,29 @@ impl ProblemArguments {
 /// The shipped problem with as many images as the slots hold, to be built into a machine's memories.
 pub fn built_in_problem(machine: &Machine) -> anyhow::Result<Problem> {
     Ok(Problem::new(machine.clone(), &Source::Shipped, None)?.first(machine.slots))
+}
+
+/// What runs the machine.
+#[derive(Debug, Args)]
+pub struct EngineArguments {
+    /// What runs the machine: the gateware clock by clock; its exported Verilog through Verilator or Icarus, its iCE40
+    /// or ECP5 netlist or its unpacked iCE40 bitstream through Verilator; or the golden model behind the same link
+    #[arg(long, default_value = "rusthdl", value_parser = engine_parser(), conflicts_with = "rung")]
+    engine: Engine,
+    /// The same, said by its rung of the ladder: R0 golden, R1 rusthdl, R2 verilator, R3 netlist, R4 bitstream
+    #[arg(long)]
+    rung: Option<Rung>,
+    /// Carry every bit over a simulated UART; without it the link takes whole bytes, which is faster
+    #[arg(long)]
+    wire: bool,
+}
+
+impl EngineArguments {
+    /// As the engine takes them.
+    pub fn options(&self) -> EngineOptions {
+        let engine = self.rung.map_or(self.engine, |rung| rung.engines()[0]);
+        EngineOptions { engine, wire: self.wire, ..EngineOptions::default() }
+    }
 }
 
 /// Parse an engine's name.

@@ -9,25 +9,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bitline_boards::virtual_board::{Event, VirtualBoard, VirtualBoardOptions};
-use bitline_host::engine::{Engine, EngineOptions, start};
+use bitline_host::engine::start;
 use bitline_host::leds;
 use clap::Args;
 
 use super::Verdict;
-use super::arguments::{MachineArgument, built_in_problem, engine_parser};
+use super::arguments::{EngineArguments, MachineArgument, built_in_problem};
 
 /// Arguments of `bitline board`.
 #[derive(Debug, Args)]
 pub struct BoardArguments {
     #[command(flatten)]
     machine: MachineArgument,
-    /// What runs the machine: the gateware clock by clock, its exported Verilog or its iCE40 netlist through
-    /// Verilator, or the golden model behind the same link
-    #[arg(long, default_value = "rusthdl", value_parser = engine_parser())]
-    engine: Engine,
-    /// Carry every bit over a simulated UART; without it the link takes whole bytes, which is faster
-    #[arg(long)]
-    wire: bool,
+    #[command(flatten)]
+    engine: EngineArguments,
     /// Build weights and as many images as fit into the memories; the switch then runs them without a host
     #[arg(long)]
     built_in: bool,
@@ -71,10 +66,8 @@ fn keys() -> Receiver<Key> {
 /// Run it.
 pub fn run(arguments: &BoardArguments) -> anyhow::Result<Verdict> {
     let machine = arguments.machine.machine()?;
-    let options =
-        EngineOptions { engine: arguments.engine, wire: arguments.wire, vcd: None, ..EngineOptions::default() };
     let contents = arguments.built_in.then(|| built_in_problem(&machine)).transpose()?;
-    let simulated = start(&machine, &options, contents.as_ref())?;
+    let simulated = start(&machine, &arguments.engine.options(), contents.as_ref())?;
     let description = simulated.description();
     let options = VirtualBoardOptions { link: arguments.link.clone(), cut_after: arguments.cut_after };
     let mut board = VirtualBoard::open(simulated, options)?;

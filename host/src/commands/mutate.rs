@@ -55,7 +55,7 @@ pub struct MutateArguments {
 /// Run it.
 pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
     let machine = arguments.machine.machine()?;
-    let problems = names(arguments.seed, arguments.problems)
+    let problems = names(&machine, arguments.seed, arguments.problems)
         .iter()
         .map(|name| make(&machine, name, arguments.seed))
         .collect::<Result<Vec<_>, _>>()?;

@@ -2,25 +2,20 @@
 
 use std::path::PathBuf;
 
-use bitline_host::engine::{Engine, EngineOptions};
+use bitline_host::engine::EngineOptions;
 use bitline_host::simulated_run;
 use clap::Args;
 
 use super::Verdict;
-use super::arguments::{ImageBar, ProblemArguments, engine_parser, print};
+use super::arguments::{EngineArguments, ImageBar, ProblemArguments, print};
 
 /// Arguments of `bitline sim`.
 #[derive(Debug, Args)]
 pub struct SimArguments {
     #[command(flatten)]
     problem: ProblemArguments,
-    /// What runs the machine: the gateware clock by clock, its exported Verilog or its iCE40 netlist through
-    /// Verilator, or the golden model behind the same link
-    #[arg(long, default_value = "rusthdl", value_parser = engine_parser())]
-    engine: Engine,
-    /// Carry every bit over a simulated UART; without it the link takes whole bytes, which is faster
-    #[arg(long)]
-    wire: bool,
+    #[command(flatten)]
+    engine: EngineArguments,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -43,12 +38,7 @@ fn row_and_column(text: &str) -> Result<(usize, usize), String> {
 /// Run it.
 pub fn run(arguments: &SimArguments) -> anyhow::Result<Verdict> {
     let problem = arguments.problem.problem()?;
-    let options = EngineOptions {
-        engine: arguments.engine,
-        wire: arguments.wire,
-        vcd: arguments.vcd.clone(),
-        ..EngineOptions::default()
-    };
+    let options = EngineOptions { vcd: arguments.vcd.clone(), ..arguments.engine.options() };
     let bar = ImageBar::new(problem.images.nrows());
     let result = simulated_run::run(&problem, &options, arguments.fault_flip, &mut |step| bar.show(step));
     bar.finish();

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use bitline_host::engine::EngineOptions;
 use bitline_host::problem_set::{make, names};
-use bitline_host::verify::{Rung, RungResult, climb};
+use bitline_host::verify::{Rung, RungResult, climb, description, is_run};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -17,13 +17,13 @@ pub struct VerifyArguments {
     #[command(flatten)]
     machine: MachineArgument,
     /// Rung, as in R2, or several, as in R0..R3: R0 integer product, R1 RustHDL, R2 exported Verilog,
-    /// R3 iCE40 netlist
+    /// R3 iCE40 and ECP5 netlists, R4 iCE40 bitstream (not every machine has room on that board, so it is asked for by name)
     #[arg(long, default_value = "R0..R3", value_parser = rungs)]
     rung: RungRange,
     /// Seed of what is random; random problem K is that of seed SEED + K
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Random problems, after the corners
+    /// Random problems, after the corners (and, for a machine of digits, its first 20 test images)
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
     problems: u64,
     /// Run this problem only, as a difference names it
@@ -39,13 +39,7 @@ pub struct VerifyArguments {
 struct RungRange(Vec<Rung>);
 
 fn rungs(text: &str) -> Result<RungRange, String> {
-    let rung = |name: &str| {
-        let known = Rung::ALL.map(|rung| rung.to_string()).join(", ");
-        Rung::ALL
-            .into_iter()
-            .find(|rung| rung.to_string().eq_ignore_ascii_case(name.trim()))
-            .ok_or_else(|| format!("{name} is no rung; there are {known}, and ranges like R0..R3"))
-    };
+    let rung = |name: &str| name.parse::<Rung>().map_err(|error| format!("{error}, and ranges like R0..R3"));
     let (first, last) = text.split_once("..").unwrap_or((text, text));
     let (first, last) = (rung(first)?, rung(last)?);
     let between: Vec<Rung> = Rung::ALL.into_iter().filter(|rung| (first..=last).contains(rung)).collect();
@@ -57,7 +51,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
     let machine = arguments.machine.machine()?;
     let names = match &arguments.problem {
         Some(name) => vec![name.clone()],
-        None => names(arguments.seed, arguments.problems),
+        None => names(&machine, arguments.seed, arguments.problems),
     };
     let problems = names.iter().map(|name| make(&machine, name, arguments.seed)).collect::<Result<Vec<_>, _>>()?;
     if !arguments.json {
@@ -69,15 +63,21 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
     }
     let work = EngineOptions::default().work;
     let mut failed = false;
-    for rung in &arguments.rung.0 {
-        let bar = ProgressBar::new(problems.len() as u64)
+    let runs = arguments.rung.0.iter().flat_map(|rung| rung.engines().iter().map(|engine| (*rung, *engine)));
+    for (rung, engine) in runs {
+        let count = problems.iter().filter(|named| is_run(engine, named)).count();
+        if count == 0 {
+            eprintln!("{rung} {}: none of these problems is small enough for it", description(engine));
+            continue;
+        }
+        let bar = ProgressBar::new(count as u64)
             .with_style(ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} problems, {eta} left")?)
             .with_prefix(rung.to_string());
-        let result = climb(*rung, &problems, &work, &mut || bar.inc(1));
+        let result = climb(rung, engine, &problems, &work, &mut || bar.inc(1));
         bar.finish_and_clear();
         let result = match result {
             Ok(result) => result,
-            Err(error) => bail!("rung {rung} could not run: {error}"),
+            Err(error) => bail!("rung {rung}, {}, could not run: {error}", description(engine)),
         };
         failed |= !result.failures.is_empty();
         if arguments.json {
@@ -100,7 +100,7 @@ fn show(result: &RungResult) {
     println!(
         "{:<5} {:<30} {:>9} {:>9} {:>9} {:>12} {:>9.1}",
         result.rung.to_string(),
-        result.rung.description(),
+        description(result.engine),
         result.problems,
         result.outputs,
         result.counters,
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn rungs_takes_one_and_a_range_and_nothing_else() {
         assert_eq!(rungs("R1").unwrap().0, [Rung::R1]);
-        assert_eq!(rungs("r0..R3").unwrap().0, Rung::ALL);
+        assert_eq!(rungs("r0..R4").unwrap().0, Rung::ALL);
         for text in ["", "R9", "R2..R0", "R0..", "1"] {
             assert!(rungs(text).is_err(), "{text}");
         }
