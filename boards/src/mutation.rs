@@ -1,8 +1,8 @@
-//! Mutants of a machine's exported Verilog, made by Yosys, all of them in one Verilated model that an input chooses from.
+//! Mutants of a machine's exported Verilog, made by Yosys, all of them in one Verilated model that chooses one.
 //!
 //! Yosys flattens the design, so that each instance of a block has mutants of its own, takes out what is constant
 //! anyway, and draws a list of mutants. Each one inverts a bit of a cell's port, holds it at 0 or 1, or inverts it as
-//! long as another bit is 0 or 1 (`cnot0`, `cnot1`), if and only if the input `mutant` of `top` has its number. 0 is none of them.
+//! long as another bit is 0 or 1 (`cnot0`, `cnot1`), if and only if `mutant` in `top` is its number. 0 is none of them.
 
 use crate::error::BoardError;
 use crate::stage::{hash, run, run_within, stage, write};
@@ -24,7 +24,7 @@ const PREPARE: &str = "read_verilog -sv top.v; hierarchy -top top; proc; setattr
 /// One change of one bit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mutant {
-    /// The value of the input that selects it, from 1.
+    /// The value of `mutant` that selects it, from 1.
     pub number: u32,
     /// `inv`, `const0`, `const1`, `cnot0` or `cnot1`.
     pub mode: String,
@@ -85,7 +85,10 @@ pub fn draw(name: &str, verilog: &str, count: u32, seed: u64, out: &Path) -> Res
             })
             .collect();
         write(&work.join("mutants.ys"), script.as_bytes())?;
-        run(work, "yosys", &["-q", "-l", "apply.log", "-p", apply], "apply.log")
+        run(work, "yosys", &["-q", "-l", "apply.log", "-p", apply], "apply.log")?;
+        let mutants = work.join("mutants.v");
+        let text = std::fs::read_to_string(&mutants).map_err(|e| BoardError::io(&mutants, "read", &e))?;
+        write(&mutants, selected_at_start(&text, width).as_bytes())
     })?;
     let read = |file: &str| {
         let file = folder.join(file);
@@ -97,6 +100,17 @@ pub fn draw(name: &str, verilog: &str, count: u32, seed: u64, out: &Path) -> Res
 
 fn is_left_out(line: &str) -> bool {
     LEFT_OUT.iter().any(|port| line.contains(&format!(" -port {port} ")))
+}
+
+/// The input `mutant` as a register that is set before time starts, from the simulator's argument `+mutant=N`: a simulator
+/// has every gate behind an input computed again in every step.
+fn selected_at_start(verilog: &str, width: u32) -> String {
+    let input = format!("  input [{0}:0] mutant;\n  wire [{0}:0] mutant;\n", width - 1);
+    let register = format!(
+        "  reg [{}:0] mutant;\n  initial if (!$value$plusargs(\"mutant=%d\", mutant)) mutant = 0;\n",
+        width - 1
+    );
+    verilog.replacen(", mutant);", ");", 1).replacen(&input, &register, 1)
 }
 
 /// One line of Yosys' list.

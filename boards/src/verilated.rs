@@ -40,8 +40,8 @@ const OPTIONS: [&str; 14] = [
 /// And for a netlist: the cells' models, which are not written for lint; no default for a pin that is left open.
 const NETLIST_OPTIONS: [&str; 3] = ["cells.v", "-Wno-fatal", "-DNO_ICE40_DEFAULT_ASSIGNMENTS"];
 
-/// And for mutants: Yosys' Verilog is not written for lint either, and one input more selects the mutant.
-const MUTANT_OPTIONS: [&str; 3] = ["-Wno-fatal", "-CFLAGS", "-DMUTANTS"];
+/// And for mutants: Yosys' Verilog is not written for lint either.
+const MUTANT_OPTIONS: [&str; 1] = ["-Wno-fatal"];
 
 /// The program around the model under Icarus.
 const BENCH: &str = include_str!("../verilated/icarus.v");
@@ -106,7 +106,7 @@ fn build(name: &str, verilog: &str, models: Option<&str>, more: &[&str], out: &P
         cells.as_bytes(),
         MAIN.as_bytes(),
         OPTIONS.join(" ").as_bytes(),
-        NETLIST_OPTIONS.join(" ").as_bytes(),
+        more.join(" ").as_bytes(),
         version.as_bytes(),
     ]);
     let (folder, _) = stage(out, name, &key, |work| {
@@ -159,7 +159,7 @@ impl VerilatedMachine {
             }
             Simulator::Mutant(number) => {
                 let mut command = Command::new(program);
-                command.arg(clocks_per_bit.to_string()).arg(number.to_string()).stderr(Stdio::null());
+                command.arg(clocks_per_bit.to_string()).arg(format!("+mutant={number}")).stderr(Stdio::null());
                 command
             }
             Simulator::Icarus => {

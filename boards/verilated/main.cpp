@@ -2,8 +2,8 @@
 //
 // Request:  u32 clocks, u8 switches (bit 0 start, bit 1 reset), u32 count, count bytes for uart_rx.
 // Response: u16 leds, u32 count, count bytes from uart_tx.
-// All numbers little-endian. The first argument is the number of clocks a bit lasts, the second, with MUTANTS defined, the
-// number of the mutant that runs, 0 for none. The program ends with its stdin.
+// All numbers little-endian. The first argument is the number of clocks a bit lasts; what begins with + is for the model.
+// The program ends with its stdin.
 
 #include <cstdint>
 #include <cstdio>
@@ -94,10 +94,6 @@ int main(int argc, char **argv) {
     top.uart_rx = 1;
     top.start_switch = 0;
     top.reset_button = 0;
-#ifdef MUTANTS
-    if (argc < 3) return 2;
-    top.mutant = strtoul(argv[2], nullptr, 10);
-#endif
     top.eval();
 
     uint8_t head[9];

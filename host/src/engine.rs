@@ -95,6 +95,19 @@ impl Default for EngineOptions {
     }
 }
 
+impl EngineOptions {
+    /// What a machine's IDENTIFY has to answer for a build hash.
+    pub(crate) fn build_hash(&self, machine: &Machine) -> u64 {
+        self.compiled.as_ref().map_or_else(|| build_hash(machine), |compiled| compiled.build_hash)
+    }
+
+    /// Clocks of one byte on a machine's wire.
+    pub(crate) fn byte_clocks(&self, machine: &Machine) -> u64 {
+        let clocked = self.compiled.as_ref().map_or(machine, |compiled| &compiled.machine);
+        10 * u64::from(clocked.link.clocks_per_bit())
+    }
+}
+
 /// A problem as what memories hold at power-on.
 pub fn contents_of(problem: &Problem) -> Contents {
     let array = &problem.array;
@@ -118,17 +131,15 @@ pub struct Compiled {
     /// As it is clocked: a bitstream by its board's crystal.
     machine: Machine,
     what: &'static str,
+    /// What it answers for a build hash.
+    build_hash: u64,
 }
 
 impl Compiled {
     /// A mutant of a machine in the program that `verilated::compile_mutants` made; 0 is the machine itself.
-    pub fn mutant(machine: &Machine, program: PathBuf, number: u32) -> Self {
-        Self { program, simulator: Simulator::Mutant(number), machine: machine.clone(), what: "mutated Verilog" }
-    }
-
-    /// Clocks of one byte on its wire.
-    pub(crate) fn byte_clocks(&self) -> u64 {
-        10 * u64::from(self.machine.link.clocks_per_bit())
+    pub fn mutant(machine: &Machine, program: PathBuf, number: u32, build_hash: u64) -> Self {
+        let simulator = Simulator::Mutant(number);
+        Self { program, simulator, machine: machine.clone(), what: "mutated Verilog", build_hash }
     }
 }
 
@@ -140,7 +151,8 @@ impl Compiled {
 pub fn compile(machine: &Machine, options: &EngineOptions, contents: Option<&Problem>) -> Result<Compiled, HostError> {
     let clock_hz = (options.engine == Engine::Bitstream).then(|| Board::named(BITSTREAM_BOARD)).transpose()?;
     let contents = contents.map(contents_of).unwrap_or_default();
-    let text = verilog(machine, &ExportOptions { contents, clock_hz: clock_hz.map(|board| board.clock_hz) })?;
+    let clock_hz = clock_hz.map(|board| board.clock_hz);
+    let text = verilog(machine, &ExportOptions { contents, clock_hz, build_hash: None })?;
     compile_text(machine, &text, options)
 }
 
@@ -148,8 +160,8 @@ pub fn compile(machine: &Machine, options: &EngineOptions, contents: Option<&Pro
 ///
 /// # Errors
 /// [`HostError`] for a tool that is missing or failed, or a machine without room on the board.
-pub fn compile_text(machine: &Machine, text: &str, options: &EngineOptions) -> Result<Compiled, HostError> {
-    let work = &options.work;
+pub fn compile_text(described: &Machine, text: &str, options: &EngineOptions) -> Result<Compiled, HostError> {
+    let (work, machine) = (&options.work, described);
     let as_netlist = |family| -> Result<PathBuf, HostError> {
         Ok(verilated::compile_netlist(machine, &netlist(family, &machine.name, text, work)?, work)?)
     };
@@ -167,7 +179,7 @@ pub fn compile_text(machine: &Machine, text: &str, options: &EngineOptions) -> R
         }
     };
     let simulator = if options.engine == Engine::Icarus { Simulator::Icarus } else { Simulator::Verilator };
-    Ok(Compiled { program, simulator, machine, what })
+    Ok(Compiled { program, simulator, build_hash: build_hash(described), machine, what })
 }
 
 /// Make a machine at power-on; with `contents`, its memories hold that problem already (S001's stand-alone mode).
@@ -199,7 +211,7 @@ pub fn start(
                 Some(compiled) => compiled.clone(),
                 None => compile(machine, options, contents)?,
             };
-            let Compiled { program, simulator, machine, what } = &compiled;
+            let Compiled { program, simulator, machine, what, .. } = &compiled;
             Ok(Box::new(VerilatedMachine::start(machine, program, *simulator, what)?))
         }
         Engine::Rusthdl => {

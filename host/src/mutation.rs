@@ -23,6 +23,10 @@ use crate::verify::on_engine;
 /// Images of one batch that a mutant may take before its run counts as one that does not end.
 const MOST_IMAGES: u64 = 1024;
 
+/// The build hash of what is mutated. The machine's own changes with every comment in the gateware's source, and would
+/// change constants that mutants are made of.
+const BUILD_HASH: u64 = 0x0123_4567_89AB_CDEF;
+
 /// What is mutated and how often.
 #[derive(Debug, Clone)]
 pub struct MutationOptions {
@@ -84,7 +88,7 @@ impl Mutation {
         options: MutationOptions,
         work: &Path,
     ) -> Result<Self, HostError> {
-        let text = verilog(machine, &ExportOptions { contents: Default::default(), clock_hz: None })?;
+        let text = verilog(machine, &ExportOptions { build_hash: Some(BUILD_HASH), ..Default::default() })?;
         let mutants = mutation::draw(&machine.name, &text, options.count, options.seed, work)?;
         let program = verilated::compile_mutants(machine, &mutants, work)?;
         let mut problems: Vec<NamedProblem> =
@@ -127,7 +131,7 @@ impl Mutation {
         let run = run_cycles(&self.machine, MOST_IMAGES);
         EngineOptions {
             engine: Engine::Verilator,
-            compiled: Some(Compiled::mutant(&self.machine, self.program.clone(), number)),
+            compiled: Some(Compiled::mutant(&self.machine, self.program.clone(), number, BUILD_HASH)),
             patience: ClientOptions {
                 timeout: time(frame_clocks),
                 attempts: 1,

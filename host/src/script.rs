@@ -13,10 +13,8 @@ use bitline_golden::random::stream;
 use bitline_golden::registers::*;
 use bitline_golden::timing::run_cycles;
 use bitline_golden::virtual_machine::VirtualMachine;
-use bitline_hdl::simulation::build_hash;
 use rand::Rng;
 
-use crate::error::HostError;
 use crate::problem::Problem;
 use crate::procedure::{array_words, slot_words};
 
@@ -24,18 +22,22 @@ use crate::procedure::{array_words, slot_words};
 const RANDOM_FRAMES: usize = 150;
 /// Starts of the script that lets counters grow.
 const MANY_STARTS: usize = 150;
-/// Waits for silence after which a machine that does not stop talking is given up on.
-const MOST_WAITS: usize = 64;
+/// Clocks after which a run that the switch starts is under way, and not at its end.
+const SWITCH_CLOCKS: u64 = 8;
+/// Clocks that a machine may take for a frame beyond those of the bytes each way and of what it starts.
+const MARGIN_CLOCKS: u64 = 256;
 /// Most images of a scripted run, and most slots it loads.
 const MOST_SLOTS: usize = 16;
 
 /// One thing that is done to a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Send bytes, wait until all is quiet, and compare what was answered and the LEDs.
+    /// Send bytes, wait for the answer and the end of what was started, and compare what was answered and the LEDs.
     Send(Vec<u8>),
     /// Send bytes and go on when the last of them is on the wire.
     Feed(Vec<u8>),
+    /// Let clocks pass.
+    Wait(u64),
     /// Set the start switch.
     StartSwitch(bool),
     /// Set the reset button.
@@ -63,18 +65,15 @@ pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
     Some(writer.steps)
 }
 
-/// Take a machine, on whose wire a byte takes `byte_clocks`, through a script beside golden's board; gives back the first
-/// difference, and the bytes and LEDs compared.
-///
-/// # Errors
-/// [`HostError::Golden`] for a machine that golden's board does not model.
+/// Take a machine, on whose wire a byte takes `byte_clocks`, through a script beside golden's board, both at power-on; gives
+/// back the first difference, and the bytes and LEDs compared.
 pub fn compare(
-    machine: &Machine,
+    mut model: ModelBoard,
     steps: &[Step],
     hardware: &mut dyn VirtualMachine,
     byte_clocks: u64,
-) -> Result<(Option<String>, usize), HostError> {
-    let mut model = ModelBoard::new(machine.clone(), build_hash(machine))?;
+) -> (Option<String>, usize) {
+    let machine = &model.machine().clone();
     let images = 2 * MOST_SLOTS.min(machine.slots);
     let longest = [
         run_cycles(machine, images as u64),
@@ -99,18 +98,29 @@ pub fn compare(
                 hardware.advance(&mut bytes.iter().copied().collect(), &mut ours, clocks);
                 model.advance(&mut bytes.iter().copied().collect(), &mut golden, clocks);
             }
+            Step::Wait(clocks) => {
+                hardware.advance(&mut VecDeque::new(), &mut ours, *clocks);
+                model.advance(&mut VecDeque::new(), &mut golden, *clocks);
+            }
             Step::Send(bytes) => {
                 // A frame that comes while the one before it is answered may be lost on a wire, and golden has no time.
                 // So an END, which may end what was damaged, is given time to be answered.
                 let whole = [&bytes[..]];
                 let pieces = bytes.split_inclusive(|byte| *byte == END);
                 for piece in pieces.chain(whole.into_iter().filter(|whole| whole.is_empty())) {
-                    let sending = piece.len() as u64 * byte_clocks;
-                    settle(hardware, piece, &mut ours, sending, quiet);
-                    settle(&mut model, piece, &mut golden, sending, quiet);
+                    let (before, sending) = (golden.len(), piece.len() as u64 * byte_clocks);
+                    let jobs = settle(&mut model, piece, &mut golden, sending + quiet);
+                    let answering = (golden.len() - before) as u64 * byte_clocks;
+                    settle(hardware, piece, &mut ours, sending + jobs + answering + MARGIN_CLOCKS);
+                    // One that is slower gets more time, as long as it says something.
+                    let mut said = 0;
+                    while ours.len() < golden.len() && ours.len() > said {
+                        said = ours.len();
+                        settle(hardware, &[], &mut ours, quiet);
+                    }
                 }
                 compared += golden.len() + 1;
-                let told = |text: String| Ok((Some(format!("step {at}, {bytes:02x?}: {text}")), compared));
+                let told = |text: String| (Some(format!("step {at}, {bytes:02x?}: {text}")), compared);
                 if ours != golden {
                     return told(format!("the machine answers {}, golden {}", frames(&ours), frames(&golden)));
                 }
@@ -122,21 +132,12 @@ pub fn compare(
             }
         }
     }
-    Ok((None, compared))
+    (None, compared)
 }
 
-/// Hand bytes to a machine and let it run until it says nothing more for `quiet` clocks.
-fn settle(machine: &mut dyn VirtualMachine, bytes: &[u8], output: &mut Vec<u8>, sending: u64, quiet: u64) {
-    let mut input: VecDeque<u8> = bytes.iter().copied().collect();
-    let mut clocks = sending + quiet;
-    for _ in 0..MOST_WAITS {
-        let before = output.len();
-        let advanced = machine.advance(&mut input, output, clocks);
-        if advanced < clocks || (output.len() == before && input.is_empty()) {
-            break;
-        }
-        clocks = quiet;
-    }
+/// Hand bytes to a machine and let clocks pass; gives back how many did until nothing was under way.
+fn settle(machine: &mut dyn VirtualMachine, bytes: &[u8], output: &mut Vec<u8>, clocks: u64) -> u64 {
+    machine.advance(&mut bytes.iter().copied().collect(), output, clocks)
 }
 
 fn frames(bytes: &[u8]) -> String {
@@ -462,6 +463,7 @@ impl Writer {
             let (last, first) = wire.split_last().expect("a frame is not empty");
             self.steps.push(Step::Feed(first.to_vec()));
             self.steps.push(Step::StartSwitch(true));
+            self.steps.push(Step::Wait(SWITCH_CLOCKS));
             self.steps.push(Step::Send(vec![*last]));
             self.steps.push(Step::StartSwitch(false));
             self.registers();
@@ -483,7 +485,7 @@ impl Writer {
             toggle(self, false);
         }
         self.steps.push(Step::StartSwitch(true));
-        self.steps.push(Step::Feed(vec![END]));
+        self.steps.push(Step::Wait(SWITCH_CLOCKS));
         self.steps.push(Step::ResetButton(true));
         self.steps.push(Step::Send(Vec::new()));
         self.steps.push(Step::ResetButton(false));

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use bitline_hdl::simulation::build_hash;
-
 use crate::comparison::{Expected, expect};
 use crate::engine::{EngineOptions, start};
 use crate::error::HostError;
@@ -44,7 +42,7 @@ pub fn run(
     let port = InProcessPort::new(machine, problem.machine.link.clock_hz);
     let mut client = Client::new(port, options.patience);
     let started = Instant::now();
-    let hash = build_hash(&problem.machine);
+    let hash = options.build_hash(&problem.machine);
     let measured = procedure::run(&mut client, problem, hash, progress, &mut |port| {
         if let Some((row, column)) = fault_flip
             && !port.machine_mut().flip_device(row, column)

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Instant;
 
+use bitline_golden::board_model::ModelBoard;
 use bitline_golden::machine::Machine;
 use bitline_golden::packed;
 use ndarray::Array2;
@@ -190,11 +191,9 @@ pub(crate) fn on_engine(named: &NamedProblem, options: &EngineOptions) -> Result
     let problem = &named.problem;
     if let Some(steps) = &named.script {
         let mut machine = start(&problem.machine, options, None)?;
-        let byte_clocks = match &options.compiled {
-            Some(compiled) => compiled.byte_clocks(),
-            None => 10 * u64::from(problem.machine.link.clocks_per_bit()),
-        };
-        let (difference, outputs) = script::compare(&problem.machine, steps, &mut *machine, byte_clocks)?;
+        let model = ModelBoard::new(problem.machine.clone(), options.build_hash(&problem.machine))?;
+        let byte_clocks = options.byte_clocks(&problem.machine);
+        let (difference, outputs) = script::compare(model, steps, &mut *machine, byte_clocks);
         return Ok(Compared { outputs, counters: 0, difference });
     }
     let run = simulated_run::run(problem, options, None, &mut |_| ())?;

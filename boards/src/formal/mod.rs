@@ -40,7 +40,7 @@ impl Design {
     /// # Errors
     /// [`BoardError::Export`] if it has no Verilog.
     pub fn new(machine: &Machine, contents: Contents) -> Result<Self, BoardError> {
-        let options = ExportOptions { contents: contents.clone(), clock_hz: None };
+        let options = ExportOptions { contents: contents.clone(), ..Default::default() };
         let text = verilog(machine, &options)
             .map_err(|e| BoardError::Export { machine: machine.name.clone(), reason: e.to_string() })?;
         Ok(Self::of_text(machine, contents, &text))
