@@ -4,22 +4,25 @@
 //! anyway, and draws a list of mutants. Each one inverts a bit of a cell's port, holds it at 0 or 1, or inverts it as
 //! long as another bit is 0 or 1 (`cnot0`, `cnot1`), if and only if `mutant` in `top` is its number. 0 is none of them.
 
+use crate::counts;
 use crate::error::BoardError;
-use crate::stage::{hash, run, run_within, stage, write};
+use crate::stage::{hash, run, stage, write};
 use crate::tools;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Pins that are not mutated. Clocks: a register behind a gate on its clock races with the others, mutated or not. Clock,
 /// enable and resets of a memory's reading side: what is read is registered outside, so that side has none of them, and
 /// Yosys does not take a memory that has one by half.
 const LEFT_OUT: [&str; 6] = ["CLK", "WR_CLK", "RD_CLK", "RD_EN", "RD_ARST", "RD_SRST"];
-/// From Verilog to what is mutated: cells of one flat module, memories whole, what is constant gone. Every register starts
+/// From Verilog to what is mutated: the counters' registers as black boxes, so that they start where an argument says; cells of one flat module, memories whole, what is constant gone, what is open 0. Every register starts
 /// at 0, as `zinit` makes it with inverters: Yosys' `mutate` loses the start of a register whose output it changes, and
 /// Verilator starts such a one at 0.
-const PREPARE: &str = "read_verilog -sv top.v; hierarchy -top top; proc; setattr -mod -unset keep_hierarchy *; flatten; \
-                       memory_collect; opt; wreduce; opt_clean; zinit -all; delete t:$scopeinfo; write_rtlil flat.il";
+const PREPARE: &str = "read_verilog -sv top.v; hierarchy -top top; blackbox COUNTERS; proc; setattr -mod -unset keep_hierarchy *; flatten; \
+                       memory_collect; opt; wreduce; opt_clean; setundef -zero; opt_clean; zinit -all; delete t:$scopeinfo; write_rtlil flat.il";
+
+/// What sets the register `mutant`, and is true where there is no such argument.
+const SELECT: &str = "!$value$plusargs(\"mutant=%d\", mutant)";
 
 /// One change of one bit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +64,9 @@ pub fn draw(name: &str, verilog: &str, count: u32, seed: u64, out: &Path) -> Res
     let width = u32::BITS - count.leading_zeros();
     // Some more than asked for, instead of those that are left out.
     let drawn = count + count / 8 + 8;
-    let list = format!("{PREPARE}; mutate -list {drawn} -seed {seed} -o list.ys");
+    let (registers, counters) = counts::registers(verilog);
+    let prepare = PREPARE.replace("COUNTERS", &counters.join(" "));
+    let list = format!("{prepare}; mutate -list {drawn} -seed {seed} -o list.ys");
     let apply = "read_rtlil flat.il; script mutants.ys; write_verilog -noattr mutants.v";
     let version = tools::version("yosys")?;
     let left_out = LEFT_OUT.join(" ");
@@ -71,6 +76,8 @@ pub fn draw(name: &str, verilog: &str, count: u32, seed: u64, out: &Path) -> Res
         &count.to_le_bytes(),
         left_out.as_bytes(),
         apply.as_bytes(),
+        SELECT.as_bytes(),
+        counts::at_start(&registers).as_bytes(),
         version.as_bytes(),
     ]);
     let (folder, _) = stage(out, &format!("{name}-mutants"), &key, |work| {
@@ -88,7 +95,9 @@ pub fn draw(name: &str, verilog: &str, count: u32, seed: u64, out: &Path) -> Res
         run(work, "yosys", &["-q", "-l", "apply.log", "-p", apply], "apply.log")?;
         let mutants = work.join("mutants.v");
         let text = std::fs::read_to_string(&mutants).map_err(|e| BoardError::io(&mutants, "read", &e))?;
-        write(&mutants, selected_at_start(&text, width).as_bytes())
+        let text = selected_at_start(&text, width) + &counts::at_start(&registers);
+        write(&mutants, text.as_bytes())?;
+        write(&work.join("counters.v"), registers.as_bytes())
     })?;
     let read = |file: &str| {
         let file = folder.join(file);
@@ -105,11 +114,14 @@ fn is_left_out(line: &str) -> bool {
 /// The input `mutant` as a register that is set before time starts, from the simulator's argument `+mutant=N`: a simulator
 /// has every gate behind an input computed again in every step.
 fn selected_at_start(verilog: &str, width: u32) -> String {
-    let input = format!("  input [{0}:0] mutant;\n  wire [{0}:0] mutant;\n", width - 1);
-    let register = format!(
-        "  reg [{}:0] mutant;\n  initial if (!$value$plusargs(\"mutant=%d\", mutant)) mutant = 0;\n",
-        width - 1
+    let top = width - 1;
+    let input = format!("  input [{top}:0] mutant;\n  wire [{top}:0] mutant;\n");
+    assert_eq!(
+        (verilog.matches(", mutant);").count(), verilog.matches(&input).count()),
+        (1, 1),
+        "Yosys writes one input"
     );
+    let register = format!("  reg [{top}:0] mutant;\n  initial if ({SELECT}) mutant = 0;\n");
     verilog.replacen(", mutant);", ");", 1).replacen(&input, &register, 1)
 }
 
@@ -157,7 +169,7 @@ fn block(cell: &str, wire: &str) -> String {
     if path.is_empty() { "top".to_string() } else { path.join(".") }
 }
 
-/// What Yosys says about a mutant's equivalence.
+/// What [`crate::equivalence`] says about a mutant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// How it was proved; none if it was not.
@@ -166,65 +178,11 @@ pub struct Proof {
     pub limit_seconds: u64,
 }
 
-/// Ways of proving, cheapest first: what they are called, and what Yosys is told once `gold` and `gate` are there.
-///
-/// All are sound for designs whose registers start alike, which mutants never change. In the first, optimisation alone
-/// takes the change away. In the second, every register and output of the one is proved to have the next value of its
-/// like in the other. In the third, no outputs that differ are reachable, by induction over `top`'s pins.
-const PROOFS: [(&str, &str); 2] = [
-    (
-        "equiv_simple: next state and outputs equal",
-        "equiv_make gold gate equiv; hierarchy -top equiv; equiv_simple -undef; \
-         equiv_status -assert",
-    ),
-    (
-        "sat -tempinduct: outputs equal",
-        "miter -equiv -flatten -make_outputs gold gate miter; hierarchy -top miter; opt -full; \
-         sat -verify -tempinduct -set-init-zero -prove trigger 0 -maxsteps 8 miter",
-    ),
-];
-
 impl Mutants {
-    /// Try to prove that a mutant cannot be told from the design at its pins.
-    ///
-    /// # Errors
-    /// [`BoardError`]: Yosys is missing, or a file cannot be written. That it finds no proof is no error.
-    pub fn prove(&self, mutant: &Mutant, out: &Path, limit: Duration) -> Result<Proof, BoardError> {
-        let flat = self.folder.join("flat.il");
-        let flat = std::fs::read(&flat).map_err(|e| BoardError::io(&flat, "read", &e))?;
-        let tidy = "memory_map; opt -full; opt_clean -purge";
-        let mut proof = Proof { method: None, limit_seconds: limit.as_secs() };
-        let scripts = PROOFS.map(|(_, prove)| {
-            format!(
-                "read_rtlil flat.il; {tidy}; rename top gold; design -stash gold; \
-                 read_rtlil flat.il; mutate {}; {tidy}; rename top gate; design -stash gate; \
-                 design -copy-from gold -as gold gold; design -copy-from gate -as gate gate; {prove}",
-                mutant.options
-            )
-        });
-        let version = tools::version("yosys")?;
-        for ((method, _), script) in PROOFS.iter().zip(&scripts) {
-            let seconds = limit.as_secs().to_le_bytes();
-            let key = hash(&[&flat, script.as_bytes(), version.as_bytes(), &seconds]);
-            let (folder, _) = stage(out, &format!("proof-{}", mutant.number), &key, |work| {
-                write(&work.join("flat.il"), &flat)?;
-                let proved = run_within(limit, work, "yosys", &["-q", "-l", "yosys.log", "-p", script], "yosys.log");
-                let verdict = match proved {
-                    Ok(()) => "proved",
-                    Err(BoardError::ToolFailed { .. } | BoardError::TookTooLong { .. }) => "not proved",
-                    Err(error) => return Err(error),
-                };
-                let flat = work.join("flat.il");
-                std::fs::remove_file(&flat).map_err(|e| BoardError::io(&flat, "removed", &e))?;
-                write(&work.join("verdict"), verdict.as_bytes())
-            })?;
-            let verdict = std::fs::read_to_string(folder.join("verdict")).unwrap_or_default();
-            if verdict == "proved" {
-                proof.method = Some((*method).to_string());
-                break;
-            }
-        }
-        Ok(proof)
+    /// Where the design before mutation, `flat.il`, its black boxes, `counters.v`, and Yosys' commands for all mutants,
+    /// `mutants.ys`, are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 

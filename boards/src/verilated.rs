@@ -4,6 +4,7 @@
 //! model and turns bytes into bits; this side hands it clocks and bytes over a pipe. `boards/verilated/icarus.v` does the
 //! same under Icarus, in text: a thousand times slower, and a bit may be unknown there, which none of the pins may show.
 
+use crate::counts;
 use crate::error::BoardError;
 use crate::mutation::Mutants;
 use crate::netlist::Netlist;
@@ -74,12 +75,12 @@ pub struct VerilatedMachine {
     lost: bool,
 }
 
-/// Compile a machine's Verilog, unless `out` has it already; gives back the program.
+/// Compile a machine's Verilog, its counters made to start at the argument `+counts=HEX`, unless `out` has it already; gives back the program.
 ///
 /// # Errors
 /// [`BoardError`]: Verilator, `make` or a C++ compiler is missing, or says what is wrong with the Verilog.
 pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&machine.name, verilog, None, &[], out)
+    build(&machine.name, &counts::at_start(verilog), None, &[], out)
 }
 
 /// The same for a netlist, or an unpacked bitstream, and the models of its cells.
@@ -150,6 +151,20 @@ impl VerilatedMachine {
     /// # Errors
     /// [`BoardError`] if it does not start.
     pub fn start(machine: &Machine, program: &Path, simulator: Simulator, what: &str) -> Result<Self, BoardError> {
+        Self::start_at(machine, program, simulator, what, 0)
+    }
+
+    /// Start one that [`compile`] or [`compile_mutants`] made, its counters with these bits.
+    ///
+    /// # Errors
+    /// [`BoardError`] if it does not start.
+    pub fn start_at(
+        machine: &Machine,
+        program: &Path,
+        simulator: Simulator,
+        what: &str,
+        counts: u32,
+    ) -> Result<Self, BoardError> {
         let clocks_per_bit = machine.link.clocks_per_bit();
         let mut command = match simulator {
             Simulator::Verilator => {
@@ -168,6 +183,9 @@ impl VerilatedMachine {
                 command
             }
         };
+        if counts != 0 {
+            command.arg(format!("+counts={counts:x}"));
+        }
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

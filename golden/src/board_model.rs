@@ -160,6 +160,15 @@ impl ModelBoard {
         Ok(self)
     }
 
+    /// Let all counters start with these bits, each with as many as it has.
+    #[must_use]
+    pub fn with_counts(mut self, counts: u32) -> Self {
+        let start = |register: &str| u64::from(counts) & ((1 << find(register).width) - 1);
+        self.counters = Counters::from_values(RUN_COUNTERS.map(start));
+        [self.frames_ok, self.frames_bad, self.frames_resent] = ["frames_ok", "frames_bad", "frames_resent"].map(start);
+        self
+    }
+
     /// The machine that is modelled.
     pub fn machine(&self) -> &Machine {
         &self.machine

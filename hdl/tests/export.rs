@@ -104,6 +104,7 @@ fn verilog_passes_icarus() {
             devices: vec![vec![true; machine.columns()]],
             images: vec![vec![1; machine.inputs()]],
             labels: vec![Some(1)],
+            counts: 0,
         };
         let path = written(&machine, contents);
         let output = tool("iverilog").args(["-g2012", "-Wall", "-t", "null"]).arg(&path).output().unwrap();

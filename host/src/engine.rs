@@ -78,6 +78,8 @@ pub struct EngineOptions {
     pub work: PathBuf,
     /// The machine as [`compile`] made it before, for many starts; else it is looked for in `work`, and made.
     pub compiled: Option<Compiled>,
+    /// Bits that the machine's counters start with, each with as many as it has.
+    pub counts: u32,
     /// How long the host waits for the machine.
     pub patience: ClientOptions,
 }
@@ -90,6 +92,7 @@ impl Default for EngineOptions {
             vcd: None,
             work: "out/verilated".into(),
             compiled: None,
+            counts: 0,
             patience: ClientOptions::default(),
         }
     }
@@ -117,6 +120,7 @@ pub fn contents_of(problem: &Problem) -> Contents {
             .collect(),
         images: problem.images.rows().into_iter().map(|image| image.to_vec()).collect(),
         labels: problem.labels.clone(),
+        counts: 0,
     }
 }
 
@@ -197,7 +201,7 @@ pub fn start(
             if let Some((option, _)) = lacking.into_iter().find(|(_, asked)| *asked) {
                 return Err(HostError::EngineLacks { engine: options.engine, option });
             }
-            let board = ModelBoard::new(machine.clone(), build_hash(machine))?;
+            let board = ModelBoard::new(machine.clone(), build_hash(machine))?.with_counts(options.counts);
             Ok(Box::new(match contents {
                 None => board,
                 Some(problem) => board.with_contents(problem.array.clone(), &problem.images, &problem.labels)?,
@@ -212,11 +216,13 @@ pub fn start(
                 None => compile(machine, options, contents)?,
             };
             let Compiled { program, simulator, machine, what, .. } = &compiled;
-            Ok(Box::new(VerilatedMachine::start(machine, program, *simulator, what)?))
+            Ok(Box::new(VerilatedMachine::start_at(machine, program, *simulator, what, options.counts)?))
         }
         Engine::Rusthdl => {
             let link = if options.wire { LinkMode::Wire } else { LinkMode::Bytes };
-            let contents = contents.map(contents_of);
+            let counts = options.counts;
+            let contents = Contents { counts, ..contents.map(contents_of).unwrap_or_default() };
+            let contents = Some(contents);
             Ok(simulate(machine, SimulationOptions { link, vcd: options.vcd.clone(), contents })?)
         }
     }

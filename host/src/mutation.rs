@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bitline_boards::equivalence::Prover;
 use bitline_boards::mutation::{Mutant, Mutants, Proof};
 use bitline_boards::stage::hash;
 use bitline_boards::{mutation, verilated};
@@ -20,6 +21,8 @@ use crate::link::ClientOptions;
 use crate::problem_set::NamedProblem;
 use crate::verify::on_engine;
 
+/// Random problems that a mutant is given before all others.
+const QUICK_PROBLEMS: usize = 3;
 /// Images of one batch that a mutant may take before its run counts as one that does not end.
 const MOST_IMAGES: u64 = 1024;
 
@@ -69,6 +72,7 @@ impl MutantResult {
 pub struct Mutation {
     machine: Machine,
     mutants: Mutants,
+    prover: Prover,
     program: std::path::PathBuf,
     problems: Vec<NamedProblem>,
     options: MutationOptions,
@@ -91,13 +95,23 @@ impl Mutation {
         let text = verilog(machine, &ExportOptions { build_hash: Some(BUILD_HASH), ..Default::default() })?;
         let mutants = mutation::draw(&machine.name, &text, options.count, options.seed, work)?;
         let program = verilated::compile_mutants(machine, &mutants, work)?;
+        let prover = Prover::new(&mutants, &machine.name, work)?;
         let mut problems: Vec<NamedProblem> =
             problems.into_iter().filter(|named| named.problem.machine == *machine).collect();
-        // One that uses most of the machine first; scripts, which are long, last.
-        problems.sort_by_key(|named| (named.script.is_some(), !named.name.starts_with("random/")));
+        // Most mutants fall to a few problems that use most of the machine; scripts catch most of the others.
+        let mut quick = 0;
+        problems.sort_by_cached_key(|named| {
+            quick += usize::from(named.name.starts_with("random/"));
+            match &named.script {
+                None if named.name.starts_with("random/") && quick <= QUICK_PROBLEMS => 0,
+                Some(_) => 1,
+                None => 2,
+            }
+        });
         Ok(Self {
             machine: machine.clone(),
             mutants,
+            prover,
             program,
             problems,
             options,
@@ -168,9 +182,12 @@ impl Mutation {
     /// [`HostError`] if the program or a proof cannot be run.
     pub fn judge(&self, mutant: &Mutant) -> Result<MutantResult, HostError> {
         let started = Instant::now();
-        let caught_by = self.first_failure(mutant.number)?;
-        let proof = if caught_by.is_none() && !self.options.proof_limit.is_zero() {
-            Some(self.mutants.prove(mutant, &self.work, self.options.proof_limit)?)
+        let limit = self.options.proof_limit;
+        // Most that cannot be caught are known at once, and are not run.
+        let same = !limit.is_zero() && self.prover.is_same(mutant);
+        let caught_by = if same { None } else { self.first_failure(mutant.number)? };
+        let proof = if caught_by.is_none() && !limit.is_zero() {
+            Some(self.prover.prove(mutant, &self.work, limit)?)
         } else {
             None
         };

@@ -20,6 +20,8 @@ use crate::procedure::{array_words, slot_words};
 
 /// Frames of a random script.
 const RANDOM_FRAMES: usize = 150;
+/// Damaged frames, and writes that come again, of the script for counters.
+const COUNTED_FRAMES: usize = 20;
 /// Starts of the script that lets counters grow.
 const MANY_STARTS: usize = 150;
 /// Clocks after which a run that the switch starts is under way, and not at its end.
@@ -48,6 +50,9 @@ pub enum Step {
 pub const SCRIPTS: [&str; 8] =
     ["words", "random", "refusals", "damage", "sequences", "checksums", "switch-and-button", "many-runs"];
 
+/// The script for machines whose counters do not start at 0.
+pub const COUNTING: &str = "counting";
+
 /// What a script does with a machine that gets the devices and images of a problem.
 pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
     let mut writer = Writer { machine: problem.machine.clone(), steps: Vec::new(), sequence: 0 };
@@ -60,6 +65,7 @@ pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
         "checksums" => writer.checksums(problem),
         "switch-and-button" => writer.switch_and_button(problem),
         "many-runs" => writer.many_runs(problem),
+        COUNTING => writer.counting(problem),
         _ => return None,
     }
     Some(writer.steps)
@@ -499,6 +505,31 @@ impl Writer {
             for (region, offset, count) in ranges.iter().filter(|range| range.0 == Region::Slots) {
                 self.read(*region, *offset, *count);
             }
+        }
+    }
+
+    /// Every counter counts a little and is read each time, is cleared, and counts again.
+    fn counting(&mut self, problem: &Problem) {
+        let some = self.machine.slots.min(MOST_SLOTS) as u16;
+        self.registers();
+        for _ in 0..COUNTED_FRAMES {
+            self.steps.push(Step::Send(vec![END, 0, END]));
+            self.registers();
+            let write = Frame::write(self.next(), address(Region::Labels, 0), &[1]);
+            (0..2).for_each(|_| self.send(&write));
+            self.registers();
+        }
+        self.load(problem);
+        for count in [1, 1, some] {
+            self.set("image_count", &[count]);
+            for _ in 0..4 {
+                self.set("control", &[CONTROL_START]);
+                self.registers();
+            }
+        }
+        for control in [CONTROL_CLEAR, CONTROL_START] {
+            self.set("control", &[control]);
+            self.registers();
         }
     }
 

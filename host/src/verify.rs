@@ -73,7 +73,9 @@ pub fn is_run(engine: Engine, named: &NamedProblem) -> bool {
         Engine::Icarus => {
             named.script.is_none() && devices <= ICARUS_DEVICES && problem.images.nrows() <= ICARUS_IMAGES
         }
-        _ => true,
+        // Their counters' start is part of a netlist.
+        Engine::Netlist | Engine::NetlistEcp5 | Engine::Bitstream => named.counts == 0,
+        Engine::Rusthdl | Engine::Verilator => true,
     }
 }
 
@@ -190,8 +192,10 @@ pub fn climb(
 pub(crate) fn on_engine(named: &NamedProblem, options: &EngineOptions) -> Result<Compared, HostError> {
     let problem = &named.problem;
     if let Some(steps) = &named.script {
-        let mut machine = start(&problem.machine, options, None)?;
+        let options = EngineOptions { counts: named.counts, ..options.clone() };
+        let mut machine = start(&problem.machine, &options, None)?;
         let model = ModelBoard::new(problem.machine.clone(), options.build_hash(&problem.machine))?;
+        let model = model.with_counts(named.counts);
         let byte_clocks = options.byte_clocks(&problem.machine);
         let (difference, outputs) = script::compare(model, steps, &mut *machine, byte_clocks);
         return Ok(Compared { outputs, counters: 0, difference });

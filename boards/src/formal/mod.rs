@@ -208,6 +208,7 @@ fn made_up(machine: &Machine) -> Contents {
             .map(|_| (0..machine.inputs()).map(|_| next(1 << machine.input_bits) as u8).collect())
             .collect(),
         labels: (0..images).map(|_| Some(next(machine.outputs as u32) as u8)).collect(),
+        counts: 0,
     }
 }
 

@@ -73,6 +73,9 @@ pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
     let chosen = choose(mutation.mutants(), arguments)?;
     let file = arguments.out.join(format!("{}-{}.jsonl", machine.name, &mutation.key()[..16]));
     let mut results = if arguments.only.is_some() { BTreeMap::new() } else { read(&file)? };
+    // What came through and was not given as much time for a proof is not done.
+    let tried = |result: &MutantResult| result.proof.as_ref().map_or(0, |proof| proof.limit_seconds);
+    results.retain(|_, result| result.is_caught() || result.is_equivalent() || tried(result) >= arguments.proof_limit);
     results.retain(|number, _| chosen.iter().any(|mutant| mutant.number == *number));
     let open: Vec<&Mutant> = chosen.iter().filter(|mutant| !results.contains_key(&mutant.number)).copied().collect();
     let bar = ProgressBar::new(chosen.len() as u64)

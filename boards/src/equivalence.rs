@@ -1,0 +1,179 @@
+//! Proofs that a mutant cannot be told from its machine at the pins.
+//!
+//! Yosys makes one circuit of gates and one-bit registers of the machine with all its mutants, memories included. What each
+//! mutant makes of it is built beside what the machine is, gates that both have shared, and three claims are tried in turn:
+//!
+//! 1. No pin depends on a gate or register that the mutation changes. Sharing alone shows it.
+//! 2. In every state that the machine reaches from power-on, the mutant would have the same next state and outputs; so the
+//!    two never part.
+//! 3. The two, started together, never have different outputs, though their states may part.
+//!
+//! For the second and third ABC looks for an inductive invariant (`pdr`). Each proof is one for all inputs and without
+//! bound in time. All registers start at 0 (`zinit`); what the Verilog leaves open is 0.
+
+use crate::and_graph::{Circuit, FALSE, Graph, TRUE};
+use crate::error::BoardError;
+use crate::mutation::{Mutant, Mutants, Proof};
+use crate::stage::{hash, run, run_within, stage, write};
+use crate::tools;
+use std::path::Path;
+use std::time::Duration;
+
+/// What the claims are called in records.
+const METHODS: [&str; 3] =
+    ["same gates", "same next state in all reached states (pdr)", "same outputs for ever (scorr, pdr)"];
+
+/// From the mutated design to gates and registers without enable or reset.
+///
+/// `mutate` loses the start of a register whose output it changes, and a memory may have none: all start at 0, or
+/// `write_aiger` would make inputs of them.
+const TO_GATES: &str = "read_rtlil flat.il; script mutants.ys; read_verilog -overwrite counters.v; \
+                        hierarchy -top top; proc; flatten; memory_map; setundef -undriven -zero; opt_expr; opt_clean; \
+                        simplemap; techmap; opt_expr; opt_merge; dffunmap; simplemap; zinit -all; opt_expr; opt_merge; \
+                        opt_clean; aigmap; opt_merge; setundef -zero; opt_expr; opt_clean; \
+                        write_aiger -zinit -ascii -symbols gates.aag";
+
+/// A machine with all its mutants as gates.
+#[derive(Debug, Clone)]
+pub struct Prover {
+    circuit: Circuit,
+    key: String,
+}
+
+/// A mutant and its machine in one graph.
+struct Pair {
+    graph: Graph,
+    /// Next values of the machine's registers.
+    machine: Vec<u32>,
+    /// Registers that may differ, and the mutant's next values of them.
+    parted: Vec<(usize, u32)>,
+    /// Whether an output differs.
+    outputs_differ: u32,
+}
+
+impl Prover {
+    /// Make the circuit, unless `out` has it already.
+    ///
+    /// # Errors
+    /// [`BoardError`]: Yosys is missing or failed.
+    pub fn new(mutants: &Mutants, name: &str, out: &Path) -> Result<Self, BoardError> {
+        let read = |file: &str| {
+            let file = mutants.folder().join(file);
+            std::fs::read(&file).map_err(|e| BoardError::io(&file, "read", &e))
+        };
+        let (flat, counters, script) = (read("flat.il")?, read("counters.v")?, read("mutants.ys")?);
+        let key = hash(&[&flat, &counters, &script, TO_GATES.as_bytes(), tools::version("yosys")?.as_bytes()]);
+        let (folder, _) = stage(out, &format!("{name}-gates"), &key, |work| {
+            write(&work.join("flat.il"), &flat)?;
+            write(&work.join("counters.v"), &counters)?;
+            write(&work.join("mutants.ys"), &script)?;
+            run(work, "yosys", &["-q", "-l", "yosys.log", "-p", TO_GATES], "yosys.log")
+        })?;
+        let file = folder.join("gates.aag");
+        let text = std::fs::read_to_string(&file).map_err(|e| BoardError::io(&file, "read", &e))?;
+        Ok(Self { circuit: Circuit::parse(&text, &file.display().to_string())?, key })
+    }
+
+    /// The claim that needs no search: whether no pin depends on what the mutation changes.
+    pub fn is_same(&self, mutant: &Mutant) -> bool {
+        self.pair(mutant.number).outputs_differ == FALSE
+    }
+
+    /// Try the claims in turn.
+    ///
+    /// # Errors
+    /// [`BoardError`]: ABC is missing, or a file cannot be written. That it finds no proof is no error.
+    pub fn prove(&self, mutant: &Mutant, out: &Path, limit: Duration) -> Result<Proof, BoardError> {
+        let mut proof = Proof { method: None, limit_seconds: limit.as_secs() };
+        if self.is_same(mutant) {
+            proof.method = Some(METHODS[0].to_string());
+            return Ok(proof);
+        }
+        let pair = self.pair(mutant.number);
+        let claims = [
+            (self.next_states_differ(mutant.number), "strash; pdr".to_string()),
+            (pair.as_aiger(), "strash; scorr; pdr".to_string()),
+        ];
+        for ((aiger, script), method) in claims.iter().zip(&METHODS[1..]) {
+            let seconds = limit.as_secs();
+            let script = format!("read_aiger claim.aig; {script} -T {seconds}");
+            let key = hash(&[aiger, script.as_bytes(), self.key.as_bytes()]);
+            let (folder, _) = stage(out, &format!("proof-{}", mutant.number), &key, |work| {
+                write(&work.join("claim.aig"), aiger)?;
+                // Its own limit is of the search alone.
+                let said = run_within(limit + limit / 4, work, "yosys-abc", &["-c", &script], "abc.log");
+                match said {
+                    Ok(()) | Err(BoardError::TookTooLong { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+                let claim = work.join("claim.aig");
+                std::fs::remove_file(&claim).map_err(|e| BoardError::io(&claim, "removed", &e))
+            })?;
+            let log = std::fs::read_to_string(folder.join("abc.log")).unwrap_or_default();
+            if log.lines().any(|line| line.starts_with("Property proved.")) {
+                proof.method = Some((*method).to_string());
+                break;
+            }
+        }
+        Ok(proof)
+    }
+
+    /// Literals of the circuit's inputs, those of `mutant` set to a number. The pins are the first leaves.
+    fn inputs(&self, graph: &Graph, number: u32) -> Vec<u32> {
+        let selects =
+            |name: &str| name.strip_prefix("mutant[").and_then(|rest| rest.strip_suffix(']')?.parse::<u32>().ok());
+        let bit = |bit: u32| if number >> bit & 1 == 1 { TRUE } else { FALSE };
+        let inputs = self.circuit.inputs.iter().enumerate();
+        inputs.map(|(i, name)| selects(name).map_or(graph.leaf(i), bit)).collect()
+    }
+
+    /// Both in one graph. Registers that have the same next value whenever all registers that differ from none are equal
+    /// are one. Leaves: inputs, the machine's registers, the mutant's.
+    fn pair(&self, number: u32) -> Pair {
+        let (inputs, registers) = (self.circuit.inputs.len(), self.circuit.next.len());
+        let mut differs = vec![false; registers];
+        loop {
+            let mut graph = Graph::new(inputs + 2 * registers);
+            let ours: Vec<u32> = (0..registers).map(|r| graph.leaf(inputs + r)).collect();
+            let theirs: Vec<u32> =
+                (0..registers).map(|r| if differs[r] { graph.leaf(inputs + registers + r) } else { ours[r] }).collect();
+            let (none, mutated) = (self.inputs(&graph, 0), self.inputs(&graph, number));
+            let (machine, outputs) = self.circuit.apply(&mut graph, &none, &ours);
+            let (mutant, other_outputs) = self.circuit.apply(&mut graph, &mutated, &theirs);
+            let parts: Vec<usize> = (0..registers).filter(|r| !differs[*r] && machine[*r] != mutant[*r]).collect();
+            if parts.is_empty() {
+                let pairs: Vec<(u32, u32)> = outputs.into_iter().zip(other_outputs).collect();
+                let outputs_differ = graph.differ(&pairs);
+                let parted = (0..registers).filter(|r| differs[*r]).map(|r| (r, mutant[r])).collect();
+                return Pair { graph, machine, parted, outputs_differ };
+            }
+            parts.into_iter().for_each(|register| differs[register] = true);
+        }
+    }
+
+    /// The machine with an output that tells where the mutant would have another next state or output.
+    fn next_states_differ(&self, number: u32) -> Vec<u8> {
+        let (inputs, registers) = (self.circuit.inputs.len(), self.circuit.next.len());
+        let mut graph = Graph::new(inputs + registers);
+        let ours: Vec<u32> = (0..registers).map(|r| graph.leaf(inputs + r)).collect();
+        let (none, mutated) = (self.inputs(&graph, 0), self.inputs(&graph, number));
+        let (machine, outputs) = self.circuit.apply(&mut graph, &none, &ours);
+        let (mutant, other_outputs) = self.circuit.apply(&mut graph, &mutated, &ours);
+        let pairs: Vec<(u32, u32)> =
+            machine.iter().copied().zip(mutant).chain(outputs.into_iter().zip(other_outputs)).collect();
+        let output = graph.differ(&pairs);
+        graph.aiger(&machine, output)
+    }
+}
+
+impl Pair {
+    /// Both, with an output that tells where they differ.
+    fn as_aiger(&self) -> Vec<u8> {
+        let mut next = self.machine.clone();
+        next.resize(2 * self.machine.len(), FALSE);
+        for (register, value) in &self.parted {
+            next[self.machine.len() + register] = *value;
+        }
+        self.graph.aiger(&next, self.outputs_differ)
+    }
+}
