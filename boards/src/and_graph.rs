@@ -87,7 +87,7 @@ impl Circuit {
         let mut value = Vec::with_capacity(1 + inputs.len() + registers.len() + self.gates.len());
         value.push(FALSE);
         value.extend(inputs.iter().chain(registers));
-        let of = |value: &[u32], literal: u32| value[literal as usize / 2] ^ literal % 2;
+        let of = |value: &[u32], literal: u32| value[literal as usize / 2] ^ (literal & 1);
         for [a, b] in &self.gates {
             let gate = graph.and(of(&value, *a), of(&value, *b));
             value.push(gate);

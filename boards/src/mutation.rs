@@ -9,6 +9,7 @@ use crate::error::BoardError;
 use crate::stage::{hash, run, stage, write};
 use crate::tools;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Pins that are not mutated. Clocks: a register behind a gate on its clock races with the others, mutated or not. Clock,
@@ -43,6 +44,15 @@ pub struct Mutant {
     pub source: Option<String>,
     /// Arguments of Yosys' `mutate` that make it, without the input that selects it.
     pub options: String,
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, mode, block, cell, port, wire, source, .. } = self;
+        let of = wire.as_deref().unwrap_or(cell);
+        let source = source.as_deref().and_then(|source| source.split(' ').next()).unwrap_or("no line");
+        write!(f, "{number}, {mode} of {port} of {of} in {block}, {source}")
+    }
 }
 
 /// Mutants of one machine.

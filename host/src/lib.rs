@@ -7,6 +7,7 @@ pub mod error;
 pub mod leds;
 pub mod link;
 pub mod mutation;
+pub mod mutation_record;
 pub mod outcome;
 pub mod problem;
 pub mod problem_set;

@@ -1,8 +1,8 @@
 //! Runs the problem set on mutants of a machine's Verilog, and says which are caught.
 
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bitline_boards::equivalence::Prover;
@@ -50,6 +50,8 @@ pub struct MutantResult {
     pub mutant: Mutant,
     /// The problem that it failed, and how; none if it came through all.
     pub caught_by: Option<(String, String)>,
+    /// [`Mutation::key`] of what it was given.
+    pub key: String,
     /// Of one that came through: whether it is proved to be the same at the pins.
     pub proof: Option<Proof>,
     /// Wall time in seconds.
@@ -72,7 +74,7 @@ impl MutantResult {
 pub struct Mutation {
     machine: Machine,
     mutants: Mutants,
-    prover: Prover,
+    prover: Mutex<Option<Arc<Prover>>>,
     program: std::path::PathBuf,
     problems: Vec<NamedProblem>,
     options: MutationOptions,
@@ -95,7 +97,6 @@ impl Mutation {
         let text = verilog(machine, &ExportOptions { build_hash: Some(BUILD_HASH), ..Default::default() })?;
         let mutants = mutation::draw(&machine.name, &text, options.count, options.seed, work)?;
         let program = verilated::compile_mutants(machine, &mutants, work)?;
-        let prover = Prover::new(&mutants, &machine.name, work)?;
         let mut problems: Vec<NamedProblem> =
             problems.into_iter().filter(|named| named.problem.machine == *machine).collect();
         // Most mutants fall to a few problems that use most of the machine; scripts catch most of the others.
@@ -111,7 +112,7 @@ impl Mutation {
         Ok(Self {
             machine: machine.clone(),
             mutants,
-            prover,
+            prover: Mutex::new(None),
             program,
             problems,
             options,
@@ -130,10 +131,23 @@ impl Mutation {
         self.problems.iter().map(|named| named.name.as_str())
     }
 
-    /// A hash of everything that results depend on.
-    pub fn key(&self) -> String {
-        let problems = format!("{:?}", self.problems);
-        hash(&[self.mutants.verilog.as_bytes(), problems.as_bytes()])
+    /// A hash of the Verilog with all its mutants.
+    pub fn drawn_hash(&self) -> String {
+        hash(&[self.mutants.verilog.as_bytes()])
+    }
+
+    /// A hash of what a verdict on a mutant of this Verilog depends on: the problem that caught it, or all of them.
+    pub fn key(&self, caught_by: Option<&str>) -> String {
+        let all = self.problems.iter().filter(|named| caught_by.is_none_or(|name| named.name == name));
+        let texts: Vec<String> = all.map(|named| format!("{named:?}")).collect();
+        hash(&texts.iter().map(String::as_bytes).collect::<Vec<_>>())[..16].to_string()
+    }
+
+    /// Whether an earlier result would come out again: the problem that caught it is there as it was, or it is proved
+    /// equivalent, or neither happened with these very problems.
+    pub fn is_valid(&self, result: &MutantResult) -> bool {
+        let caught_by = result.caught_by.as_ref().map(|(problem, _)| problem.as_str());
+        result.is_equivalent() || result.key == self.key(caught_by)
     }
 
     /// A mutant as an engine; 0 is the machine itself. Patience is that of a wire on which nothing gets lost: the time
@@ -176,31 +190,44 @@ impl Mutation {
         Ok(None)
     }
 
-    /// See what becomes of a mutant.
+    /// What proves mutants equivalent, made when it is first asked for; none if none are to be proved.
+    fn prover(&self) -> Result<Option<Arc<Prover>>, HostError> {
+        if self.options.proof_limit.is_zero() {
+            return Ok(None);
+        }
+        let mut prover = self.prover.lock().unwrap_or_else(PoisonError::into_inner);
+        if prover.is_none() {
+            *prover = Some(Arc::new(Prover::new(&self.mutants, &self.machine.name, &self.work)?));
+        }
+        Ok(prover.clone())
+    }
+
+    /// See what becomes of a mutant. Nothing is tried to prove of one whose verdict is known: that it is caught or not is
+    /// to be seen again.
     ///
     /// # Errors
     /// [`HostError`] if the program or a proof cannot be run.
-    pub fn judge(&self, mutant: &Mutant) -> Result<MutantResult, HostError> {
+    pub fn judge(&self, mutant: &Mutant, is_known: bool) -> Result<MutantResult, HostError> {
         let started = Instant::now();
         let limit = self.options.proof_limit;
         // Most that cannot be caught are known at once, and are not run.
-        let same = !limit.is_zero() && self.prover.is_same(mutant);
+        let prover = if is_known { None } else { self.prover()? };
+        let same = prover.as_ref().is_some_and(|prover| prover.is_same(mutant));
         let caught_by = if same { None } else { self.first_failure(mutant.number)? };
-        let proof = if caught_by.is_none() && !limit.is_zero() {
-            Some(self.prover.prove(mutant, &self.work, limit)?)
-        } else {
-            None
-        };
-        Ok(MutantResult { mutant: mutant.clone(), caught_by, proof, seconds: started.elapsed().as_secs_f64() })
+        let prover = prover.filter(|_| caught_by.is_none());
+        let proof = prover.map(|prover| prover.prove(mutant, &self.work, limit)).transpose()?;
+        let key = self.key(caught_by.as_ref().map(|(problem, _)| problem.as_str()));
+        Ok(MutantResult { mutant: mutant.clone(), caught_by, key, proof, seconds: started.elapsed().as_secs_f64() })
     }
 
-    /// See what becomes of several, on a few threads; `seen` gets each as it is done.
+    /// See what becomes of several, on a few threads; `is_known` as in [`Mutation::judge`], `seen` gets each as it is done.
     ///
     /// # Errors
     /// The first [`HostError`], or what `seen` says.
     pub fn judge_all<E: From<HostError> + Send>(
         &self,
         mutants: &[&Mutant],
+        is_known: impl Fn(u32) -> bool + Sync,
         seen: impl FnMut(&MutantResult) -> Result<(), E> + Send,
     ) -> Result<(), E> {
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -209,8 +236,8 @@ impl Mutation {
             while !stop.load(Ordering::Relaxed)
                 && let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed))
             {
-                let told = self.judge(mutant).map_err(E::from).and_then(|result| {
-                    let mut seen = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let told = self.judge(mutant, is_known(mutant.number)).map_err(E::from).and_then(|result| {
+                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                     seen(&result)
                 });
                 if told.is_err() {

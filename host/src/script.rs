@@ -22,6 +22,8 @@ use crate::procedure::{array_words, slot_words};
 const RANDOM_FRAMES: usize = 150;
 /// Damaged frames, and writes that come again, of the script for counters.
 const COUNTED_FRAMES: usize = 20;
+/// Clocks of a run in which the script for aborts presses the button, one in each.
+const ABORTS: u64 = 40;
 /// Starts of the script that lets counters grow.
 const MANY_STARTS: usize = 150;
 /// Clocks after which a run that the switch starts is under way, and not at its end.
@@ -47,8 +49,8 @@ pub enum Step {
 }
 
 /// The scripts, in this order.
-pub const SCRIPTS: [&str; 8] =
-    ["words", "random", "refusals", "damage", "sequences", "checksums", "switch-and-button", "many-runs"];
+pub const SCRIPTS: [&str; 9] =
+    ["words", "random", "refusals", "damage", "sequences", "checksums", "switch-and-button", "many-runs", "aborts"];
 
 /// The script for machines whose counters do not start at 0.
 pub const COUNTING: &str = "counting";
@@ -65,6 +67,7 @@ pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
         "checksums" => writer.checksums(problem),
         "switch-and-button" => writer.switch_and_button(problem),
         "many-runs" => writer.many_runs(problem),
+        "aborts" => writer.aborts(problem),
         COUNTING => writer.counting(problem),
         _ => return None,
     }
@@ -530,6 +533,22 @@ impl Writer {
         for control in [CONTROL_CLEAR, CONTROL_START] {
             self.set("control", &[control]);
             self.registers();
+        }
+    }
+
+    /// The button for a few clocks, from each clock of a run on: what is in the pipeline then is not counted.
+    fn aborts(&mut self, problem: &Problem) {
+        self.load(problem);
+        for clock in 0..ABORTS {
+            self.set("image_count", &[self.machine.slots.min(MOST_SLOTS) as u16]);
+            self.steps.push(Step::StartSwitch(true));
+            self.steps.push(Step::Wait(SWITCH_CLOCKS + clock));
+            self.steps.push(Step::ResetButton(true));
+            self.steps.push(Step::Wait(3));
+            self.steps.push(Step::ResetButton(false));
+            self.steps.push(Step::Send(Vec::new()));
+            self.steps.push(Step::StartSwitch(false));
+            self.read(Region::Registers, find("status").offset, usize::from(REGISTER_WORDS - find("status").offset));
         }
     }
 

@@ -10,10 +10,10 @@ use anyhow::{Context as _, bail};
 use bitline_boards::mutation::Mutant;
 use bitline_boards::tools;
 use bitline_host::mutation::{MutantResult, Mutation, MutationOptions};
+use bitline_host::mutation_record::{self, Record, Recorded};
 use bitline_host::problem_set::{make, names};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
 
 use super::Verdict;
 use super::arguments::MachineArgument;
@@ -47,6 +47,12 @@ pub struct MutateArguments {
     /// Folder of what is compiled and of the results, one JSON object a line; a run that was stopped goes on from there
     #[arg(long, default_value = "out/mutate", value_name = "FOLDER")]
     out: PathBuf,
+    /// Recorded verdicts: what is run again has to agree with them
+    #[arg(long, default_value = mutation_record::FILE, value_name = "FILE")]
+    recorded: PathBuf,
+    /// Write the verdicts there instead, once all mutants have theirs
+    #[arg(long, conflicts_with_all = ["sample", "only"])]
+    record: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -70,9 +76,24 @@ pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
     if let Some((problem, seen)) = mutation.first_failure(0)? {
         bail!("the machine without a mutation differs in {problem}: {seen}; see `bitline verify --rung R2`");
     }
+    let drawn = mutation.drawn_hash()[..16].to_string();
+    let earlier = mutation_record::read(&arguments.recorded)?.into_iter().find(|old| old.machine == machine.name);
+    let earlier = earlier.filter(|old| {
+        let same = old.drawn == drawn;
+        if !same && !arguments.record {
+            eprintln!(
+                "{} has other mutants of {}: `make mutate-all` runs these",
+                arguments.recorded.display(),
+                machine.name
+            );
+        }
+        same
+    });
+    let recorded = |number| earlier.as_ref().and_then(|earlier| earlier.verdict(number));
     let chosen = choose(mutation.mutants(), arguments)?;
-    let file = arguments.out.join(format!("{}-{}.jsonl", machine.name, &mutation.key()[..16]));
+    let file = arguments.out.join(format!("{}-{}.jsonl", machine.name, drawn));
     let mut results = if arguments.only.is_some() { BTreeMap::new() } else { read(&file)? };
+    results.retain(|_, result| mutation.is_valid(result));
     // What came through and was not given as much time for a proof is not done.
     let tried = |result: &MutantResult| result.proof.as_ref().map_or(0, |proof| proof.limit_seconds);
     results.retain(|_, result| result.is_caught() || result.is_equivalent() || tried(result) >= arguments.proof_limit);
@@ -85,7 +106,8 @@ pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
         Some(_) => None,
         None => Some(OpenOptions::new().create(true).append(true).open(&file).with_context(|| named(&file))?),
     };
-    mutation.judge_all(&open, |result| -> anyhow::Result<()> {
+    let is_known = |number| !arguments.record && arguments.only.is_none() && recorded(number).is_some();
+    mutation.judge_all(&open, is_known, |result| -> anyhow::Result<()> {
         if let Some(log) = &mut log {
             writeln!(log, "{}", serde_json::to_string(result)?).with_context(|| named(&file))?;
         }
@@ -95,47 +117,76 @@ pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
         Ok(())
     })?;
     bar.finish_and_clear();
-    let missed: Vec<&MutantResult> =
-        results.values().filter(|result| !result.is_caught() && !result.is_equivalent()).collect();
+    let record = Record {
+        machine: machine.name.clone(),
+        seed: arguments.seed,
+        mutants: arguments.mutants,
+        design: mutation.verilog_hash[..16].to_string(),
+        drawn,
+        problems: mutation.problem_names().map(str::to_string).collect(),
+        tools: versions(arguments)?,
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        command: super::shell_words(&words()),
+        caught: BTreeMap::new(),
+        equivalent: BTreeMap::new(),
+        missed: Vec::new(),
+    };
+    let different: Vec<u32> = results
+        .values()
+        .filter(|result| {
+            recorded(result.mutant.number).is_some_and(|old| result.is_caught() != (old == Recorded::Caught))
+        })
+        .map(|result| result.mutant.number)
+        .collect();
+    let missed: Vec<&MutantResult> = results
+        .values()
+        .filter(|result| !result.is_caught() && !result.is_equivalent())
+        .filter(|result| recorded(result.mutant.number) != Some(Recorded::Equivalent))
+        .collect();
+    let record = record.fill(results.values().cloned());
     if arguments.json {
-        let count = |of: fn(&MutantResult) -> bool| results.values().filter(|result| of(result)).count();
-        let summary = json!({
-            "machine": machine.name,
-            "seed": arguments.seed,
-            "drawn": arguments.mutants,
-            "run": results.len(),
-            "caught": count(MutantResult::is_caught),
-            "equivalent": count(MutantResult::is_equivalent),
-            "missed": missed.len(),
-            "problems": mutation.problem_names().collect::<Vec<_>>(),
-            "verilog_sha256": mutation.verilog_hash,
-            "yosys": tools::version("yosys")?,
-            "verilator": tools::version("verilator")?,
-            "command": super::shell_words(&std::env::args().collect::<Vec<_>>()[1..]),
-            "not_caught": results.values().filter(|result| !result.is_caught()).collect::<Vec<_>>(),
-            "caught_by": by_problem(&results),
-        });
-        println!("{summary}");
+        println!("{}", serde_json::to_string(&record)?);
     } else {
-        show(&machine.name, arguments, &results);
+        show(arguments, &record, &results);
+        if earlier.is_some() {
+            let same = results.len() - different.len();
+            println!("{same} of {} verdicts are those of {}", results.len(), arguments.recorded.display());
+        }
     }
     for result in results.values().filter(|result| arguments.only.is_some() && result.is_caught()) {
         if let Some((problem, seen)) = &result.caught_by {
             eprintln!("mutant {} is caught by {problem}: {seen}", result.mutant.number);
         }
     }
-    for MutantResult { mutant, .. } in &missed {
-        eprintln!(
-            "mutant {} is not caught: {} of {} {} in {}, {}",
-            mutant.number,
-            mutant.mode,
-            mutant.wire.as_deref().unwrap_or(&mutant.cell),
-            mutant.port,
-            mutant.block,
-            mutant.source.as_deref().unwrap_or("no line")
-        );
+    for number in &different {
+        eprintln!("mutant {number} is recorded as {:?}, and now it is not", recorded(*number));
     }
-    Ok(if missed.is_empty() { Verdict::Equal } else { Verdict::Missed })
+    for MutantResult { mutant, .. } in &missed {
+        eprintln!("mutant is not caught: {mutant}");
+    }
+    if arguments.record {
+        mutation_record::put(&arguments.recorded, record)?;
+    } else if !different.is_empty() {
+        return Ok(Verdict::Missed);
+    }
+    // One that is recorded as missed is no news.
+    let news = missed.iter().any(|result| recorded(result.mutant.number) != Some(Recorded::Missed));
+    Ok(if news { Verdict::Missed } else { Verdict::Equal })
+}
+
+/// The command's own words, without what changes no verdict.
+fn words() -> Vec<String> {
+    let words = std::env::args().skip(1).filter(|word| word != "--record");
+    [String::from("bitline")].into_iter().chain(words).collect()
+}
+
+fn versions(arguments: &MutateArguments) -> anyhow::Result<BTreeMap<String, String>> {
+    let tools = ["yosys", "verilator"].into_iter().chain((arguments.proof_limit > 0).then_some("yosys-abc"));
+    tools
+        .map(|tool| {
+            Ok((tool.to_string(), if tool == "yosys-abc" { tools::abc_version()? } else { tools::version(tool)? }))
+        })
+        .collect()
 }
 
 /// The mutants to run: all, one, or every so many-th.
@@ -164,16 +215,8 @@ fn read(file: &Path) -> anyhow::Result<BTreeMap<u32, MutantResult>> {
     Ok(results.map(|result| (result.mutant.number, result)).collect())
 }
 
-fn by_problem(results: &BTreeMap<u32, MutantResult>) -> BTreeMap<&str, usize> {
-    let mut counts = BTreeMap::new();
-    for (problem, _) in results.values().filter_map(|result| result.caught_by.as_ref()) {
-        *counts.entry(problem.as_str()).or_default() += 1;
-    }
-    counts
-}
-
-fn show(machine: &str, arguments: &MutateArguments, results: &BTreeMap<u32, MutantResult>) {
-    println!("machine {machine}, {} mutants drawn with seed {}\n", arguments.mutants, arguments.seed);
+fn show(arguments: &MutateArguments, record: &Record, results: &BTreeMap<u32, MutantResult>) {
+    println!("machine {}, {} mutants drawn with seed {}\n", record.machine, arguments.mutants, arguments.seed);
     println!("{:<36} {:>8} {:>8} {:>12} {:>8}", "block", "mutants", "caught", "equivalent", "missed");
     let mut blocks: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
     for result in results.values() {
@@ -184,14 +227,9 @@ fn show(machine: &str, arguments: &MutateArguments, results: &BTreeMap<u32, Muta
         println!("{name:<36} {:>8} {caught:>8} {equivalent:>12} {missed:>8}", caught + equivalent + missed);
     };
     blocks.iter().for_each(|(name, counts)| line(name, *counts));
-    let total = blocks.values().fold([0; 3], |sum, counts| std::array::from_fn(|i| sum[i] + counts[i]));
-    line("all", total);
-    let [caught, _, missed] = total;
-    println!(
-        "\ncaught of those not proved equivalent: {:.1} %",
-        100.0 * caught as f64 / (caught + missed).max(1) as f64
-    );
-    for (problem, count) in by_problem(results) {
-        println!("{count:>8} fell to {problem}");
+    line("all", record.counts());
+    println!("\ncaught of those not proved equivalent: {:.1} %", record.percent());
+    for (problem, mutants) in &record.caught {
+        println!("{:>8} fell to {problem}", mutants.len());
     }
 }
