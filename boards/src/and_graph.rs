@@ -15,6 +15,9 @@ pub const TRUE: u32 = 1;
 pub struct Circuit {
     /// Names of the inputs, as in `uart_rx` and `mutant[3]`.
     pub inputs: Vec<String>,
+    /// First names of the registers, as in `argmax.best[3]` and, of a bit of a memory, `labels.word[7][15]`; empty for one
+    /// without.
+    pub registers: Vec<String>,
     /// Literals of the next values of the registers.
     pub next: Vec<u32>,
     /// Literals of the outputs.
@@ -44,7 +47,8 @@ impl Circuit {
         };
         let head = numbers(5..=5)?.1;
         let [inputs, registers, outputs, gates] = [1, 2, 3, 4].map(|i| head[i]);
-        let mut circuit = Self { inputs: vec![String::new(); inputs as usize], ..Self::default() };
+        let unnamed = |count: u32| vec![String::new(); count as usize];
+        let mut circuit = Self { inputs: unnamed(inputs), registers: unnamed(registers), ..Self::default() };
         let defines = |(at, line): (usize, Vec<u32>), variable: u32| {
             if line[0] == 2 * variable { Ok((at, line)) } else { Err(fault(at, "variables are not in order")) }
         };
@@ -70,9 +74,15 @@ impl Circuit {
             circuit.gates.push([line[1], line[2]]);
         }
         for (_, line) in lines.take_while(|(_, line)| *line != "c") {
-            if let Some((input, name)) = line.strip_prefix('i').and_then(|line| line.split_once(' '))
-                && let Some(place) = input.parse().ok().and_then(|input: usize| circuit.inputs.get_mut(input))
-            {
+            let (kind, rest) = line.split_at_checked(1).unwrap_or_default();
+            let places = match kind {
+                "i" => &mut circuit.inputs,
+                "l" => &mut circuit.registers,
+                _ => continue,
+            };
+            let mut words = rest.split(' ');
+            let place = words.next().and_then(|number| places.get_mut(number.parse::<usize>().ok()?));
+            if let (Some(place), Some(name)) = (place, words.next()) {
                 *place = name.to_string();
             }
         }
@@ -176,8 +186,7 @@ mod tests {
     use super::*;
 
     /// A toggle register with an enable: next = q ^ enable, output = q & enable.
-    const TOGGLE: &str =
-        "aag 6 1 1 1 4\n2\n4 11 0\n6\n6 2 4\n8 3 5\n10 7 9\n12 2 2\ni0 enable\no0 both\nc\nmade by hand\n";
+    const TOGGLE: &str = "aag 6 1 1 1 4\n2\n4 11 0\n6\n6 2 4\n8 3 5\n10 7 9\n12 2 2\ni0 enable\nl0 toggle also_toggle\no0 both\nc\nmade by hand\n";
 
     fn run(circuit: &Circuit, input: u32, register: u32) -> (u32, u32) {
         let (next, outputs) = circuit.apply(&mut Graph::new(0), &[input], &[register]);
@@ -187,7 +196,10 @@ mod tests {
     #[test]
     fn circuit_computes_what_its_gates_say() {
         let circuit = Circuit::parse(TOGGLE, "toggle").unwrap();
-        assert_eq!(circuit.inputs, ["enable"]);
+        assert_eq!(
+            (circuit.inputs.as_slice(), circuit.registers.as_slice()),
+            (&["enable".into()][..], &["toggle".into()][..])
+        );
         // Next is the inverse of "neither both nor none".
         for (input, register, next, output) in [(0, 0, 1, 0), (0, 1, 0, 0), (1, 0, 0, 0), (1, 1, 1, 1)] {
             assert_eq!(run(&circuit, input, register), (next, output), "{input} {register}");

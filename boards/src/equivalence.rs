@@ -5,10 +5,11 @@
 //!
 //! 1. No pin depends on a gate or register that the mutation changes. Sharing alone shows it.
 //! 2. In every state that the machine reaches from power-on, the mutant would have the same next state and outputs; so the
-//!    two never part.
+//!    two never part. First with large memories that may hold anything at any time, which is more than has to be shown and
+//!    often easier; then with memories as they are.
 //! 3. The two, started together, never have different outputs, though their states may part.
 //!
-//! For the second and third ABC looks for an inductive invariant (`pdr`). Each proof is one for all inputs and without
+//! For the second and third ABC merges registers that are always equal (`&scorr`) and looks for an inductive invariant (`pdr`). Each proof is one for all inputs and without
 //! bound in time. All registers start at 0 (`zinit`); what the Verilog leaves open is 0.
 
 use crate::and_graph::{Circuit, FALSE, Graph, TRUE};
@@ -16,12 +17,21 @@ use crate::error::BoardError;
 use crate::mutation::{Mutant, Mutants, Proof};
 use crate::stage::{hash, run, run_within, stage, write};
 use crate::tools;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 /// What the claims are called in records.
-const METHODS: [&str; 3] =
-    ["same gates", "same next state in all reached states (pdr)", "same outputs for ever (scorr, pdr)"];
+const METHODS: [&str; 4] = [
+    "same gates",
+    "same next state in all reached states, whatever large memories hold",
+    "same next state in all reached states",
+    "same outputs for ever",
+];
+/// Bits of a memory from which on the second claim lets it hold anything.
+const LARGE: usize = 128;
+/// What ABC does with a claim before it is given a limit of time.
+const SEARCH: &str = "strash; &get; &scorr; &put; pdr";
 
 /// From the mutated design to gates and registers without enable or reset.
 ///
@@ -89,14 +99,14 @@ impl Prover {
             proof.method = Some(METHODS[0].to_string());
             return Ok(proof);
         }
-        let pair = self.pair(mutant.number);
         let claims = [
-            (self.next_states_differ(mutant.number), "strash; pdr".to_string()),
-            (pair.as_aiger(), "strash; scorr; pdr".to_string()),
+            self.next_states_differ(mutant.number, &self.large_memories()),
+            self.next_states_differ(mutant.number, &[]),
+            self.pair(mutant.number).as_aiger(),
         ];
-        for ((aiger, script), method) in claims.iter().zip(&METHODS[1..]) {
+        for (aiger, method) in claims.iter().zip(&METHODS[1..]) {
             let seconds = limit.as_secs();
-            let script = format!("read_aiger claim.aig; {script} -T {seconds}");
+            let script = format!("read_aiger claim.aig; {SEARCH} -T {seconds}");
             let key = hash(&[aiger, script.as_bytes(), self.key.as_bytes()]);
             let (folder, _) = stage(out, &format!("proof-{}", mutant.number), &key, |work| {
                 write(&work.join("claim.aig"), aiger)?;
@@ -151,18 +161,36 @@ impl Prover {
         }
     }
 
-    /// The machine with an output that tells where the mutant would have another next state or output.
-    fn next_states_differ(&self, number: u32) -> Vec<u8> {
+    /// Bits of the large memories.
+    fn large_memories(&self) -> Vec<usize> {
+        let memory = |name: &str| {
+            name.strip_suffix(']')?.rsplit_once("][").map(|_| name.find('['))?.map(|at| name[..at].to_string())
+        };
+        let memories: Vec<Option<String>> = self.circuit.registers.iter().map(|name| memory(name)).collect();
+        let mut bits = BTreeMap::new();
+        memories.iter().flatten().for_each(|name| *bits.entry(name.as_str()).or_insert(0usize) += 1);
+        let is_large = |memory: &Option<String>| memory.as_ref().is_some_and(|name| bits[name.as_str()] >= LARGE);
+        (0..memories.len()).filter(|register| is_large(&memories[*register])).collect()
+    }
+
+    /// The machine with an output that tells where the mutant would have another next state or output. The registers
+    /// `open` may hold anything at any time; their next values are compared all the same.
+    fn next_states_differ(&self, number: u32, open: &[usize]) -> Vec<u8> {
         let (inputs, registers) = (self.circuit.inputs.len(), self.circuit.next.len());
         let mut graph = Graph::new(inputs + registers);
-        let ours: Vec<u32> = (0..registers).map(|r| graph.leaf(inputs + r)).collect();
+        let kept: Vec<usize> = (0..registers).filter(|register| open.binary_search(register).is_err()).collect();
+        let mut ours = vec![FALSE; registers];
+        for (leaf, register) in open.iter().chain(&kept).enumerate() {
+            ours[*register] = graph.leaf(inputs + leaf);
+        }
         let (none, mutated) = (self.inputs(&graph, 0), self.inputs(&graph, number));
         let (machine, outputs) = self.circuit.apply(&mut graph, &none, &ours);
         let (mutant, other_outputs) = self.circuit.apply(&mut graph, &mutated, &ours);
         let pairs: Vec<(u32, u32)> =
             machine.iter().copied().zip(mutant).chain(outputs.into_iter().zip(other_outputs)).collect();
         let output = graph.differ(&pairs);
-        graph.aiger(&machine, output)
+        let next: Vec<u32> = kept.iter().map(|register| machine[*register]).collect();
+        graph.aiger(&next, output)
     }
 }
 

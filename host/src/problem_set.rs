@@ -36,7 +36,7 @@ pub struct NamedProblem {
 
 /// Bits that counters of 16 and of 32 bits start with in the problems `counts/...`: every second one, a carry through all but
 /// the top one, the top.
-const COUNTS: [u32; 5] = [0x5555_5555, 0xAAAA_AAAA, 0x7FFF_FFF8, 0xFFFF_7FF8, 0xFFFF_FFF0];
+const COUNTS: [u32; 5] = [0x5555_5555, 0xAAAA_AAAA, 0x7FFF_FFF9, 0xFFFF_7FF9, 0xFFFF_FFF1];
 
 /// The corners, in this order.
 const CORNERS: [&str; 11] = [

@@ -15,6 +15,7 @@ use bitline_golden::timing::run_cycles;
 use bitline_golden::virtual_machine::VirtualMachine;
 use rand::Rng;
 
+use crate::comparison::expect;
 use crate::problem::Problem;
 use crate::procedure::{array_words, slot_words};
 
@@ -49,8 +50,18 @@ pub enum Step {
 }
 
 /// The scripts, in this order.
-pub const SCRIPTS: [&str; 9] =
-    ["words", "random", "refusals", "damage", "sequences", "checksums", "switch-and-button", "many-runs", "aborts"];
+pub const SCRIPTS: [&str; 10] = [
+    "words",
+    "random",
+    "refusals",
+    "damage",
+    "sequences",
+    "checksums",
+    "switch-and-button",
+    "many-runs",
+    "aborts",
+    "labels",
+];
 
 /// The script for machines whose counters do not start at 0.
 pub const COUNTING: &str = "counting";
@@ -68,6 +79,7 @@ pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
         "switch-and-button" => writer.switch_and_button(problem),
         "many-runs" => writer.many_runs(problem),
         "aborts" => writer.aborts(problem),
+        "labels" => writer.labels(problem)?,
         COUNTING => writer.counting(problem),
         _ => return None,
     }
@@ -534,6 +546,21 @@ impl Writer {
             self.set("control", &[control]);
             self.registers();
         }
+    }
+
+    /// Labels a bit away from the class that an image has, for each bit: `correct` counts none of them.
+    fn labels(&mut self, problem: &Problem) -> Option<()> {
+        self.load(problem);
+        let some = self.machine.slots.min(MOST_SLOTS).min(problem.images.nrows());
+        let classes = expect(&problem.clone().first(some)).ok()?.classes;
+        self.set("image_count", &[some as u16]);
+        for flip in (0..=16).map(|bit| (1u32 << bit) as u16) {
+            let labels: Vec<u16> = classes.iter().map(|class| class ^ flip).collect();
+            self.write(Region::Labels, 0, &labels);
+            self.set("control", &[CONTROL_START]);
+            self.registers();
+        }
+        Some(())
     }
 
     /// The button for a few clocks, from each clock of a run on: what is in the pipeline then is not counted.
