@@ -31,7 +31,8 @@
 //! modes as at power-on; memories, checksum and link counters are kept.
 //!
 //! Time. A byte taken is a clock, and so is each clock of a run ([`run_cycles`]) or a checksum (one a word, and one
-//! to start). Run counters change when the run ends.
+//! to start). Run counters change when the run ends. A reply takes no time: a frame that a wire would lose because the one
+//! before it is still being answered is taken here.
 
 pub mod request;
 #[cfg(test)]

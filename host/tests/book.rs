@@ -22,6 +22,22 @@ fn registers_page_is_the_register_map() {
     check("registers.md", &bitline_host::register_page::page());
 }
 
+/// The page of mutation keeps its text; what is between the marks is made from the record.
+#[test]
+fn mutation_page_has_the_recorded_figures() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let records = bitline_host::mutation_record::read(&root.join(bitline_host::mutation_record::FILE)).unwrap();
+    assert!(!records.is_empty(), "docs/results/mutation.jsonl has no record");
+    let page = std::fs::read_to_string(root.join("docs/book/mutation.md")).unwrap();
+    let (before, rest) = page.split_once(FIGURES).expect("the page has the mark before the figures");
+    let (_, after) = rest.split_once(END).expect("the page has the mark after the figures");
+    let table = bitline_host::mutation_record::table(&records);
+    check("mutation.md", &format!("{before}{FIGURES}\n{table}{END}{after}"));
+}
+
+const FIGURES: &str = "<!-- made from docs/results/mutation.jsonl -->";
+const END: &str = "<!-- end of what is made -->";
+
 const COMMAND_LINE: &str = "\
 # The command line
 
