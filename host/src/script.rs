@@ -4,6 +4,7 @@
 //! A run sends good frames only. These send the others: frames to be refused, damaged and doubled ones, words of every
 //! register and memory, starts by the switch, resets in the middle.
 
+mod holes;
 mod writer;
 
 use std::collections::VecDeque;
@@ -37,7 +38,7 @@ pub enum Step {
 }
 
 /// The scripts, in this order.
-pub const SCRIPTS: [&str; 10] = [
+pub const SCRIPTS: [&str; 12] = [
     "words",
     "random",
     "refusals",
@@ -48,6 +49,8 @@ pub const SCRIPTS: [&str; 10] = [
     "many-runs",
     "aborts",
     "labels",
+    "pauses",
+    "leftovers",
 ];
 
 /// The script for machines whose counters do not start at 0.

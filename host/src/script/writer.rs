@@ -7,20 +7,15 @@ use bitline_golden::registers::*;
 use rand::Rng;
 
 use super::{COUNTING, MOST_SLOTS, Step};
-use crate::comparison::expect;
 use crate::problem::Problem;
 use crate::procedure::{array_words, slot_words};
 
 /// Frames of a random script.
 const RANDOM_FRAMES: usize = 150;
-/// Damaged frames, and writes that come again, of the script for counters.
-const COUNTED_FRAMES: usize = 20;
-/// Clocks of a run in which the script for aborts presses the button, one in each.
-const ABORTS: u64 = 40;
 /// Starts of the script that lets counters grow.
 const MANY_STARTS: usize = 150;
 /// Clocks after which a run that the switch starts is under way, and not at its end.
-const SWITCH_CLOCKS: u64 = 8;
+pub(super) const SWITCH_CLOCKS: u64 = 8;
 
 /// What a script does with a machine that gets the devices and images of a problem.
 pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
@@ -36,6 +31,8 @@ pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
         "many-runs" => writer.many_runs(problem),
         "aborts" => writer.aborts(problem),
         "labels" => writer.labels(problem)?,
+        "pauses" => writer.pauses(),
+        "leftovers" => writer.leftovers(problem),
         COUNTING => writer.counting(problem),
         _ => return None,
     }
@@ -55,37 +52,37 @@ fn of_any_length(length: usize) -> Vec<u8> {
 }
 
 /// Steps as they are written, with the sequence number of the last frame.
-struct Writer {
-    machine: Machine,
-    steps: Vec<Step>,
+pub(super) struct Writer {
+    pub(super) machine: Machine,
+    pub(super) steps: Vec<Step>,
     sequence: u8,
 }
 
 impl Writer {
-    fn next(&mut self) -> u8 {
+    pub(super) fn next(&mut self) -> u8 {
         self.sequence = self.sequence.checked_add(1).unwrap_or(1);
         self.sequence
     }
 
-    fn send(&mut self, frame: &Frame) {
+    pub(super) fn send(&mut self, frame: &Frame) {
         self.steps.push(Step::Send(frame.encode()));
     }
 
-    fn read(&mut self, region: Region, offset: u16, count: usize) {
+    pub(super) fn read(&mut self, region: Region, offset: u16, count: usize) {
         let frame = Frame::read(self.next(), address(region, offset), count as u8);
         self.send(&frame);
     }
 
-    fn write(&mut self, region: Region, offset: u16, words: &[u16]) {
+    pub(super) fn write(&mut self, region: Region, offset: u16, words: &[u16]) {
         let frame = Frame::write(self.next(), address(region, offset), words);
         self.send(&frame);
     }
 
-    fn set(&mut self, register: &str, words: &[u16]) {
+    pub(super) fn set(&mut self, register: &str, words: &[u16]) {
         self.write(Region::Registers, find(register).offset, words);
     }
 
-    fn registers(&mut self) {
+    pub(super) fn registers(&mut self) {
         self.read(Region::Registers, 0, usize::from(REGISTER_WORDS));
     }
 
@@ -282,7 +279,7 @@ impl Writer {
     }
 
     /// Load a problem's devices, and its first images and labels.
-    fn load(&mut self, problem: &Problem) {
+    pub(super) fn load(&mut self, problem: &Problem) {
         for (at, word) in array_words(problem).collect::<Vec<_>>() {
             self.write(Region::Array, at.offset(&self.machine.clone()), &[word]);
         }
@@ -395,62 +392,6 @@ impl Writer {
             for (region, offset, count) in ranges.iter().filter(|range| range.0 == Region::Slots) {
                 self.read(*region, *offset, *count);
             }
-        }
-    }
-
-    /// Every counter counts a little and is read each time, is cleared, and counts again.
-    fn counting(&mut self, problem: &Problem) {
-        let some = self.machine.slots.min(MOST_SLOTS) as u16;
-        self.registers();
-        for _ in 0..COUNTED_FRAMES {
-            self.steps.push(Step::Send(vec![END, 0, END]));
-            self.registers();
-            let write = Frame::write(self.next(), address(Region::Labels, 0), &[1]);
-            (0..2).for_each(|_| self.send(&write));
-            self.registers();
-        }
-        self.load(problem);
-        for count in [1, 1, some] {
-            self.set("image_count", &[count]);
-            for _ in 0..4 {
-                self.set("control", &[CONTROL_START]);
-                self.registers();
-            }
-        }
-        for control in [CONTROL_CLEAR, CONTROL_START] {
-            self.set("control", &[control]);
-            self.registers();
-        }
-    }
-
-    /// Labels a bit away from the class that an image has, for each bit: `correct` counts none of them.
-    fn labels(&mut self, problem: &Problem) -> Option<()> {
-        self.load(problem);
-        let some = self.machine.slots.min(MOST_SLOTS).min(problem.images.nrows());
-        let classes = expect(&problem.clone().first(some)).ok()?.classes;
-        self.set("image_count", &[some as u16]);
-        for flip in (0..=16).map(|bit| (1u32 << bit) as u16) {
-            let labels: Vec<u16> = classes.iter().map(|class| class ^ flip).collect();
-            self.write(Region::Labels, 0, &labels);
-            self.set("control", &[CONTROL_START]);
-            self.registers();
-        }
-        Some(())
-    }
-
-    /// The button for a few clocks, from each clock of a run on: what is in the pipeline then is not counted.
-    fn aborts(&mut self, problem: &Problem) {
-        self.load(problem);
-        for clock in 0..ABORTS {
-            self.set("image_count", &[self.machine.slots.min(MOST_SLOTS) as u16]);
-            self.steps.push(Step::StartSwitch(true));
-            self.steps.push(Step::Wait(SWITCH_CLOCKS + clock));
-            self.steps.push(Step::ResetButton(true));
-            self.steps.push(Step::Wait(3));
-            self.steps.push(Step::ResetButton(false));
-            self.steps.push(Step::Send(Vec::new()));
-            self.steps.push(Step::StartSwitch(false));
-            self.read(Region::Registers, find("status").offset, usize::from(REGISTER_WORDS - find("status").offset));
         }
     }
 
