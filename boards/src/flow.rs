@@ -257,6 +257,14 @@ pub(crate) fn synthesis(family: Family, top: &str) -> String {
     synthesis_for(&device, top)
 }
 
+/// The same, with every module kept. Of what is in them only their own instances keep their names: those that Yosys gives to
+/// cells are too long for Verilator.
+pub(crate) fn synthesis_of_blocks(family: Family, top: &str) -> String {
+    let synth = synthesis(family, top);
+    let command = synth.split(';').next().unwrap_or_default();
+    format!("{command} -noflatten; rename -hide */w:* */c:* */t:{top}* %d")
+}
+
 /// Yosys' name for the sort of iCE40 that a part of nextpnr's is: `hx` and `lp` are two speeds of one, `u` is UltraPlus.
 fn ice40_device(part: &str) -> &'static str {
     match part {
@@ -296,6 +304,11 @@ mod tests {
         assert!(script("colorlight-i5").starts_with("synth_ecp5 -abc9 -top top; "));
         assert_eq!(synthesis(Family::Ice40, "top"), script("icebreaker"));
         assert_eq!(synthesis(Family::Ecp5, "top"), script("ulx3s"));
+        assert_eq!(
+            synthesis_of_blocks(Family::Ice40, "top"),
+            "synth_ice40 -device u -top top -noflatten; rename -hide */w:* */c:* */t:top* %d"
+        );
+        assert!(synthesis_of_blocks(Family::Ecp5, "top").starts_with("synth_ecp5 -abc9 -top top -noflatten; "));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! small Verilog module `board_top` that adapts the gateware's `top` to the board (inverted buttons and LEDs, pins held at a level).
 //! [`flow`] runs Yosys, nextpnr and the packer, each stage kept under its content's hash, and [`usage`] reads area and
 //! clock from what they report. [`bitstream`] is what comes out, with a manifest of what it was made from. [`budget`] says how much a machine may take.
-//! [`netlist`] and [`unpacked`] give what the tools made back as Verilog, and [`verilated`] runs it.
+//! [`netlist`] and [`unpacked`] give what the tools made back as Verilog, [`verilated`] runs it, and [`traced`] looks into it.
 //!
 //! Clocks and frequencies are in hertz. Bit 0 of the LED row is its least significant.
 
@@ -24,6 +24,7 @@ pub mod netlist;
 pub mod results;
 pub mod stage;
 pub mod tools;
+pub mod traced;
 pub mod unpacked;
 pub mod usage;
 pub mod verilated;

@@ -2,7 +2,7 @@
 
 use crate::board::Family;
 use crate::error::BoardError;
-use crate::flow::synthesis;
+use crate::flow::{synthesis, synthesis_of_blocks};
 use crate::stage::{hash, run, stage, write};
 use crate::tools;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ const DP16KD: &str = include_str!("../verilated/dp16kd.v");
 /// The netlist, and the models it is simulated with.
 #[derive(Debug, Clone)]
 pub struct Netlist {
-    /// What it was made from, in a word: `netlist` or `bitstream`.
+    /// What it was made from, in a word: `netlist`, `blocks` or `bitstream`.
     pub kind: &'static str,
     /// Verilog of `top`, made of the part's cells.
     pub verilog: String,
@@ -26,17 +26,39 @@ pub struct Netlist {
 /// # Errors
 /// [`BoardError`]: Yosys is missing or failed, or its cell models are not where it keeps them.
 pub fn netlist(family: Family, name: &str, verilog: &str, out: &Path) -> Result<Netlist, BoardError> {
-    let script = format!("read_verilog -sv top.v; {}; write_verilog -noattr netlist.v", synthesis(family, "top"));
-    let stage_name = match family {
+    make("netlist", &synthesis(family, "top"), family, name, verilog, out)
+}
+
+/// The same with the design's blocks as modules of their own, each synthesised by itself, to be looked into. Where the part leaves
+/// open what a block RAM reads, it reads as the design's text says.
+///
+/// # Errors
+/// Those of [`netlist`].
+pub fn blocks(family: Family, name: &str, verilog: &str, out: &Path) -> Result<Netlist, BoardError> {
+    let netlist = make("blocks", &synthesis_of_blocks(family, "top"), family, name, verilog, out)?;
+    Ok(Netlist { models: format!("`define DP16KD_READS_OLD\n{}", netlist.models), ..netlist })
+}
+
+fn make(
+    kind: &'static str,
+    synthesis: &str,
+    family: Family,
+    name: &str,
+    verilog: &str,
+    out: &Path,
+) -> Result<Netlist, BoardError> {
+    let script = format!("read_verilog -sv top.v; {synthesis}; write_verilog -noattr netlist.v");
+    let part = match family {
         Family::Ice40 => "ice40",
         Family::Ecp5 => "ecp5",
     };
+    let stage_name = if kind == "netlist" { part.to_string() } else { format!("{part}-{kind}") };
     let key = hash(&[verilog.as_bytes(), script.as_bytes(), tools::version("yosys")?.as_bytes()]);
     let (folder, _) = stage(out, &format!("{name}-{stage_name}"), &key, |work| {
         write(&work.join("top.v"), verilog.as_bytes())?;
         run(work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")
     })?;
-    Ok(Netlist { kind: "netlist", verilog: read(&folder.join("netlist.v"))?, models: models(family)? })
+    Ok(Netlist { kind, verilog: read(&folder.join("netlist.v"))?, models: models(family)? })
 }
 
 /// Verilog of a family's cells, as Yosys ships it; the ECP5's block RAM is our own.

@@ -43,6 +43,11 @@ const NETLIST_OPTIONS: [&str; 3] = ["cells.v", "-Wno-fatal", "-DNO_ICE40_DEFAULT
 
 /// And for mutants: Yosys' Verilog is not written for lint either.
 const MUTANT_OPTIONS: [&str; 1] = ["-Wno-fatal"];
+/// The program around a model that tells what its signals did.
+const TRACE: &str = include_str!("../verilated/trace.cpp");
+/// What Verilator is told for it: it runs once, beside RustHDL, which is slower than any of its code.
+const TRACE_OPTIONS: [&str; 7] =
+    ["--trace", "-CFLAGS", "-O0", "-MAKEFLAGS", "OPT_FAST=-O0", "-MAKEFLAGS", "OPT_GLOBAL=-O0"];
 
 /// The program around the model under Icarus.
 const BENCH: &str = include_str!("../verilated/icarus.v");
@@ -80,7 +85,21 @@ pub struct VerilatedMachine {
 /// # Errors
 /// [`BoardError`]: Verilator, `make` or a C++ compiler is missing, or says what is wrong with the Verilog.
 pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&machine.name, &counts::at_start(verilog), None, &[], out)
+    build(&machine.name, &counts::at_start(verilog), None, false, &[], out)
+}
+
+/// Compile a machine's Verilog, or the netlist that was made of it, for [`crate::traced::TracedModel`].
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_traced(
+    machine: &Machine,
+    verilog: &str,
+    models: Option<&str>,
+    out: &Path,
+) -> Result<PathBuf, BoardError> {
+    let more: &[&str] = if models.is_some() { &NETLIST_OPTIONS } else { &[] };
+    build(&format!("{}-traced", machine.name), verilog, models, true, more, out)
 }
 
 /// The same for a netlist, or an unpacked bitstream, and the models of its cells.
@@ -88,35 +107,48 @@ pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, 
 /// # Errors
 /// Those of [`compile`].
 pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&format!("{}-{}", machine.name, netlist.kind), &netlist.verilog, Some(&netlist.models), &NETLIST_OPTIONS, out)
+    let name = format!("{}-{}", machine.name, netlist.kind);
+    build(&name, &netlist.verilog, Some(&netlist.models), false, &NETLIST_OPTIONS, out)
 }
 
-/// The same for mutants, all in one program; see [`VerilatedMachine::start_mutant`].
+/// The same for mutants, all in one program; see [`Simulator::Mutant`].
 ///
 /// # Errors
 /// Those of [`compile`].
 pub fn compile_mutants(machine: &Machine, mutants: &Mutants, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&format!("{}-mutated", machine.name), &mutants.verilog, None, &MUTANT_OPTIONS, out)
+    build(&format!("{}-mutated", machine.name), &mutants.verilog, None, false, &MUTANT_OPTIONS, out)
 }
 
-fn build(name: &str, verilog: &str, models: Option<&str>, more: &[&str], out: &Path) -> Result<PathBuf, BoardError> {
+fn build(
+    name: &str,
+    verilog: &str,
+    models: Option<&str>,
+    traced: bool,
+    more: &[&str],
+    out: &Path,
+) -> Result<PathBuf, BoardError> {
     let version = tools::version("verilator")?;
-    let cells = models.unwrap_or_default();
+    // The cells of a netlist are not looked into, only the blocks they are in.
+    let untraced = |cells| format!("/* verilator tracing_off */\n{cells}\n/* verilator tracing_on */\n");
+    let cells = models.map(|cells| if traced { untraced(cells) } else { cells.to_string() }).unwrap_or_default();
+    let main = if traced { TRACE } else { MAIN };
+    let trace_options: &[&str] = if traced { &TRACE_OPTIONS } else { &[] };
     let key = hash(&[
         verilog.as_bytes(),
         cells.as_bytes(),
-        MAIN.as_bytes(),
+        main.as_bytes(),
         OPTIONS.join(" ").as_bytes(),
         more.join(" ").as_bytes(),
+        trace_options.join(" ").as_bytes(),
         version.as_bytes(),
     ]);
     let (folder, _) = stage(out, name, &key, |work| {
         write(&work.join("top.v"), verilog.as_bytes())?;
-        write(&work.join("main.cpp"), MAIN.as_bytes())?;
+        write(&work.join("main.cpp"), main.as_bytes())?;
         if models.is_some() {
             write(&work.join("cells.v"), cells.as_bytes())?;
         }
-        let options = [&OPTIONS[..], &["top.v", "main.cpp"], more].concat();
+        let options = [&OPTIONS[..], trace_options, &["top.v", "main.cpp"], more].concat();
         run(work, "verilator", &options, "verilator.log")
     })?;
     Ok(folder.join("obj_dir/Vtop"))

@@ -8,7 +8,7 @@
 // bytes. Each INITVAL holds sixteen words, 20 bits apart. Both ports must have one clock.
 //
 // What the note leaves open is answered with garbage, so that a design which depends on it does not pass by luck: a port
-// that reads a word which the other port writes in the same clock gets the inverse of the old bits.
+// that reads a word which the other port writes in the same clock gets the inverse of the old bits (with DP16KD_READS_OLD, for comparing blocks one by one, the old bits).
 // What is not modelled stops the simulation at its start: output registers, chip selects, inverted clocks.
 `timescale 1ns / 1ps
 module DP16KD (
@@ -108,8 +108,13 @@ module DP16KD (
     wire [17:0] placed_a = data_a << low(DATA_WIDTH_A, address_a[3:0]);
     wire [17:0] placed_b = data_b << low(DATA_WIDTH_B, address_b[3:0]);
     wire same = address_a[13:4] == address_b[13:4];
-    wire [17:0] old_a = memory[address_a[13:4]] ^ (same ? mask_b : 18'd0);
-    wire [17:0] old_b = memory[address_b[13:4]] ^ (same ? mask_a : 18'd0);
+`ifdef DP16KD_READS_OLD
+    localparam GARBLES = 0;
+`else
+    localparam GARBLES = 1;
+`endif
+    wire [17:0] old_a = memory[address_a[13:4]] ^ ((same && GARBLES) ? mask_b : 18'd0);
+    wire [17:0] old_b = memory[address_b[13:4]] ^ ((same && GARBLES) ? mask_a : 18'd0);
     wire [17:0] new_a = (old_a & ~mask_a) | (placed_a & mask_a);
     wire [17:0] new_b = (old_b & ~mask_b) | (placed_b & mask_b);
 

@@ -100,13 +100,10 @@ pub struct Accelerator {
     sum_group: Register,
     last_group: Number,
     at_last_group: Signal<Local, Bit>,
-    read_region_line: Delay,
     read_lane_line: Delay,
-    read_word_line: Delay,
     switch_stage: Vec<DFF<Bit>>,
     switch_served: DFF<Bit>,
     button_stage: Vec<DFF<Bit>>,
-    aborted: DFF<Bit>,
     sum_slot: Register,
     verdict_slot: Register,
     label_slot: Register,
@@ -216,13 +213,10 @@ impl Accelerator {
             sum_group: Register::new(bits_to_index(output_groups)),
             last_group: constant(output_groups - 1),
             at_last_group: Signal::default(),
-            read_region_line: Delay::new(2, data),
             read_lane_line: Delay::new(bits_to_index(machine.column_lanes.max(machine.slot_words())), data),
-            read_word_line: Delay::new(bits_to_index(machine.array_words()), data),
             switch_stage: (0..2).map(|_| DFF::default()).collect(),
             switch_served: DFF::default(),
             button_stage: (0..2).map(|_| DFF::default()).collect(),
-            aborted: DFF::default(),
             sum_slot: Register::new(slot_bits),
             verdict_slot: Register::new(slot_bits),
             label_slot: Register::new(slot_bits),
@@ -266,8 +260,8 @@ impl Logic for Accelerator {
         clock!(self, clock, lane_group_line, lane_select, image_register, feeder, address_check);
         clock!(self, clock, count_valid_line, output_first_line, subgroup_line, count_plane_group_line);
         clock!(self, clock, sum_valid_line);
-        clock!(self, clock, read_region_line, read_lane_line, read_word_line);
-        dff_setup!(self, clock, sum_group, sum_slot, verdict_slot, label_slot, switch_served, aborted);
+        clock!(self, clock, read_lane_line);
+        dff_setup!(self, clock, sum_group, sum_slot, verdict_slot, label_slot, switch_served);
         for i in 0..self.column.len() {
             self.column[i].clock.next = self.clock.val();
         }
@@ -290,8 +284,7 @@ impl Logic for Accelerator {
         self.button_stage[1].d.next = self.button_stage[0].q.val();
         self.reset.next = self.button_stage[1].q.val();
         // What an aborted run has in the pipeline is not counted.
-        self.aborted.d.next = self.sequencer.running.val() & (self.aborted.q.val() | self.button_stage[1].q.val());
-        self.clear.next = self.button_stage[1].q.val() | self.aborted.q.val() | self.registers.clear.val();
+        self.clear.next = self.button_stage[1].q.val() | self.sequencer.aborted.val() | self.registers.clear.val();
         for i in 0..9 {
             self.run_counter[i].clear.next = self.clear.val();
         }
@@ -390,17 +383,19 @@ impl Logic for Accelerator {
         self.slots.read_slot.next = self.address_check.major.val();
         self.labels.read_address.next = self.address_check.major.val();
         self.slots.read_enable.next = self.executor.read_enable.val();
-        self.read_region_line.d.next = self.executor.region.val();
+        self.read_select.region.next = self.executor.region.val();
         self.read_lane_line.d.next = self.address_check.lane.val();
-        self.read_word_line.d.next = self.address_check.word.val();
+        self.read_select.lane.next = self.address_check.lane.val();
+        self.read_select.word.next = self.address_check.word.val();
         if self.summing.val() {
             self.devices.read_address.next = self.checksum.read_major.val();
             self.slots.read_slot.next = self.checksum.read_major.val();
             self.labels.read_address.next = self.checksum.read_major.val();
             self.slots.read_enable.next = true;
-            self.read_region_line.d.next = self.registers.checksum_region.val();
+            self.read_select.region.next = self.registers.checksum_region.val();
             self.read_lane_line.d.next = self.checksum.read_lane.val();
-            self.read_word_line.d.next = self.checksum.read_word.val();
+            self.read_select.lane.next = self.checksum.read_lane.val();
+            self.read_select.word.next = self.checksum.read_word.val();
         }
         if self.running.val() {
             self.devices.read_address.next = self.sequencer.address.val();
@@ -408,9 +403,6 @@ impl Logic for Accelerator {
             self.slots.read_enable.next = self.sequencer.slot_read.val();
             self.labels.read_address.next = self.label_slot.q.val();
         }
-        self.read_select.region.next = self.read_region_line.q.val();
-        self.read_select.lane.next = self.read_lane_line.q.val();
-        self.read_select.word.next = self.read_word_line.q.val();
         self.lane_select.data.next = self.slots.data.val();
         self.lane_select.lane.next = self.read_lane_line.q.val();
         if self.running.val() {
@@ -425,6 +417,7 @@ impl Logic for Accelerator {
         // The run.
         self.sequencer.start.next = self.run_start.val();
         self.sequencer.abort.next = self.reset.val();
+        self.sequencer.finished.next = self.argmax.done.val();
         self.sequencer.first_slot.next = self.registers.first_slot.val();
         self.sequencer.image_count.next = self.registers.image_count.val();
         self.row_group_line.d.next = self.sequencer.row_group.val();

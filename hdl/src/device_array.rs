@@ -5,6 +5,10 @@ use crate::memory::initial_words;
 use crate::verilog::{literal, range};
 use bitline_golden::machine::{Machine, bits_to_index};
 use rust_hdl::prelude::*;
+use std::collections::VecDeque;
+
+/// Column lanes that share a copy of what is stored, in a machine with a single address.
+const LANES_OF_COPY: usize = 4;
 
 /// Holds one bit a device, and gives `row_lanes` devices of `column_lanes` columns a clock.
 ///
@@ -14,8 +18,9 @@ use rust_hdl::prelude::*;
 /// group; lane c is column `column_group * column_lanes + c`, bit r is row `row_group * row_lanes + r`.
 /// **Ports** `read_address`: a clock later `devices[c * plane_lanes + p]` has lane c's rows, once for every plane lane; with a single address (the whole array
 /// at once) `devices` shows the stored bits with no clock between. `write_enable` stores the low bits of
-/// `write_data` as word `write_word` (16 rows) of lane `write_lane` at `write_address`, with a single address a clock later:
-/// its flip-flops lie all over the part.
+/// `write_data` as word `write_word` (16 rows) of lane `write_lane` at `write_address`, with a single address
+/// [`DeviceArray::STORE_CYCLES`] later: its flip-flops lie all over the part, and each few lanes have a copy of the store.
+/// An address that does not exist reads 0.
 /// **State** the devices, at power-on what is given, else 0 (HRS). Rows that the last row group lacks stay 0.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct DeviceArray {
@@ -38,7 +43,7 @@ pub struct DeviceArray {
     _stored: Vec<Vec<Words<ROW_WORDS>>>,
     _contents: Vec<Vec<Words<ROW_WORDS>>>,
     _rows: usize,
-    _waiting: Option<Store>,
+    _waiting: VecDeque<Option<Store>>,
     _shown: bool,
     _plane_lanes: usize,
     _row_groups: usize,
@@ -55,6 +60,8 @@ struct Store {
 }
 
 impl DeviceArray {
+    /// Clocks that a store waits in a machine with a single address.
+    pub const STORE_CYCLES: usize = 2;
     /// Clocks from `read_address` to `devices`.
     pub const LATENCY_CYCLES: u64 = 1;
 
@@ -84,7 +91,7 @@ impl DeviceArray {
             _contents: stored.clone(),
             _stored: stored,
             _rows: rows,
-            _waiting: None,
+            _waiting: vec![None; Self::STORE_CYCLES].into(),
             _shown: false,
         }
     }
@@ -123,9 +130,11 @@ impl Logic for DeviceArray {
         let single = self._stored.len() == 1;
         if self.clock.pos_edge() {
             let address = self.read_address.val() as usize;
-            if !single && let Some(lanes) = self._stored.get(address) {
-                for (buses, lane) in self.devices.chunks_mut(self._plane_lanes).zip(lanes) {
-                    buses.iter_mut().for_each(|bus| bus.next = *lane);
+            if !single {
+                let lanes = self._stored.get(address);
+                for (lane, buses) in self.devices.chunks_mut(self._plane_lanes).enumerate() {
+                    let states = lanes.map_or(Default::default(), |lanes| lanes[lane]);
+                    buses.iter_mut().for_each(|bus| bus.next = states);
                 }
             }
             let now = self.write_enable.val().then(|| Store {
@@ -134,7 +143,12 @@ impl Logic for DeviceArray {
                 word: self.write_word.val() as usize,
                 data: self.write_data.val(),
             });
-            let due = if single { std::mem::replace(&mut self._waiting, now) } else { now };
+            let due = if single {
+                self._waiting.push_back(now);
+                self._waiting.pop_front().flatten()
+            } else {
+                now
+            };
             if let Some(store) = due {
                 self.store(store);
                 self._shown = false;
@@ -154,17 +168,8 @@ impl Logic for DeviceArray {
         let depth = self._stored.len();
         let mut text = String::new();
         // Rows that the last row group does not have stay in HRS, whatever is written.
-        let (mut enable, mut lane_bus, mut word_bus, mut data_bus) =
-            ("write_enable", "write_lane", "write_word", "write_data");
         if depth == 1 {
-            text += &format!(
-                "reg enable_held = 1'b0;\nreg {}lane_held = 0;\nreg {}word_held = 0;\nreg [15:0] data_held = 0;\n\
-                 always @(posedge clock) begin\n  enable_held <= write_enable;\n  lane_held <= write_lane;\n  \
-                 word_held <= write_word;\n  data_held <= write_data;\nend\n",
-                range(self.write_lane.bits()),
-                range(self.write_word.bits())
-            );
-            (enable, lane_bus, word_bus, data_bus) = ("enable_held", "lane_held", "word_held", "data_held");
+            text += &self.store_copies();
         }
         let ragged = self._row_groups > 1 && self._rows_of_last_group < self._rows;
         if ragged {
@@ -174,10 +179,13 @@ impl Logic for DeviceArray {
         for lane in 0..self._stored[0].len() {
             for (k, width) in self.words() {
                 let name = format!("lane_{lane}_{k}");
+                let [enable, lane_bus, word_bus, data_bus] = ["enable", "lane", "word", "data"].map(|port| {
+                    if depth == 1 { format!("{port}_copy_{}", lane / LANES_OF_COPY) } else { format!("write_{port}") }
+                });
                 let data = if ragged {
                     format!("(of_last_group ? {data_bus} & {} : {data_bus})", literal(16, self.mask_of_last_group(k)))
                 } else {
-                    data_bus.into()
+                    data_bus
                 };
                 let select = format!("{enable} && {lane_bus} == {lane} && {word_bus} == {k}");
                 let start: Vec<u64> = (0..depth)
@@ -190,12 +198,19 @@ impl Logic for DeviceArray {
                         literal(width, start[0])
                     );
                 } else {
-                    // A word of a few bits is not worth a block RAM.
-                    let style = if width * depth < 256 { "(* ram_style = \"logic\" *) " } else { "" };
+                    // A word of a few bits is not worth a block RAM. Without one, what an address that does not exist reads
+                    // is the synthesis' choice, unless it is said.
+                    let is_logic = width * depth < 256;
+                    let style = if is_logic { "(* ram_style = \"logic\" *) " } else { "" };
+                    let read = if is_logic && !depth.is_power_of_two() {
+                        format!("read_address < {depth} ? {name}[read_address] : {}", literal(width, 0))
+                    } else {
+                        format!("{name}[read_address]")
+                    };
                     text += &format!(
                         "(* no_rw_check *) {style}reg {r}{name} [0:{}];\n{}reg {r}{name}_read;\n\
                          always @(posedge clock) begin\n  if ({select}) {name}[write_address] <= {data};\n  \
-                         {name}_read <= {name}[read_address];\nend\n",
+                         {name}_read <= {read};\nend\n",
                         depth - 1,
                         initial_words(&name, width, &start),
                         r = range(width),
@@ -211,5 +226,27 @@ impl Logic for DeviceArray {
             }
         }
         Verilog::Custom(text)
+    }
+}
+
+impl DeviceArray {
+    /// Verilog of `<port>_held`, the store a clock later, and of its copies `<port>_copy_<group>` a clock after that.
+    fn store_copies(&self) -> String {
+        let ports =
+            [("enable", 1), ("lane", self.write_lane.bits()), ("word", self.write_word.bits()), ("data", 16usize)];
+        let mut text = String::new();
+        for (port, bits) in ports {
+            text +=
+                &format!("reg {}{port}_held = 0;\nalways @(posedge clock) {port}_held <= write_{port};\n", range(bits));
+            for group in 0..self._stored[0].len().div_ceil(LANES_OF_COPY) {
+                text += &format!("wire {}{port}_copy_{group};\n", range(bits));
+                for i in 0..bits {
+                    let at = if bits == 1 { String::new() } else { format!("[{i}]") };
+                    let copy = format!("{port}_copy_{group}");
+                    text += &format!("copied_bit {copy}_{i}(clock, {port}_held{at}, {copy}{at});\n");
+                }
+            }
+        }
+        text
     }
 }

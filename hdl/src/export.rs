@@ -1,9 +1,9 @@
 //! Verilog of a machine.
 
-use crate::feeder;
 use crate::population_count;
 use crate::simulation::{Contents, HdlError, build_hash};
 use crate::top::Top;
+use crate::verilog::COPIED_BIT;
 use bitline_golden::machine::Machine;
 use rust_hdl::prelude::*;
 
@@ -48,7 +48,7 @@ pub fn verilog(machine: &Machine, options: &ExportOptions) -> Result<String, Hdl
     );
     let text: String =
         text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(|l| format!("{l}\n")).collect();
-    let libraries = [("count_pair_sum", population_count::LIBRARY), ("feeder_copy", feeder::LIBRARY)];
+    let libraries = [("count_pair_sum", population_count::LIBRARY), ("copied_bit", COPIED_BIT)];
     let used = libraries.iter().filter(|(module, _)| text.contains(module)).map(|(_, library)| *library);
     Ok(header + &used.collect::<String>() + &text)
 }

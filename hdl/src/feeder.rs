@@ -127,7 +127,7 @@ impl Logic for Feeder {
                 image = format!("image_{copy}");
                 text += &format!("wire {}{image};\n", range(self.data.bits()));
                 for at in self.bits_used() {
-                    text += &format!("feeder_copy {image}_{at}(clock, data[{at}], {image}[{at}]);\n");
+                    text += &format!("copied_bit {image}_{at}(clock, data[{at}], {image}[{at}]);\n");
                 }
             }
             for p in 0..self._sources.len() {
@@ -182,16 +182,3 @@ impl Feeder {
         text + "end\n"
     }
 }
-
-/// One bit of a copy of the image, a module that an export adds where it is used.
-///
-/// Yosys makes equal registers of one module one; a hierarchy that is kept is the border it respects. A module a bit has a
-/// name of its own too, by which place and route can be told where it goes.
-pub const LIBRARY: &str = "\
-// A bit of the image, for the columns of one output.
-(* keep_hierarchy *)
-module feeder_copy(input wire clock, input wire d, output reg q);
-    initial q = 1'b0;
-    always @(posedge clock) q <= d;
-endmodule
-";

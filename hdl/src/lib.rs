@@ -34,6 +34,7 @@ pub mod shift_add;
 pub mod simulation;
 pub mod slot_memory;
 pub mod top;
+pub mod trace;
 pub mod uart_receiver;
 pub mod uart_transmitter;
 pub mod verilog;

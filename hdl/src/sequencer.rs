@@ -11,11 +11,12 @@ use rust_hdl::prelude::*;
 ///
 /// **Function** for each image, for each output group, for each subgroup of an output's columns, for each plane
 /// group, for each row group: one step. The array address runs through row groups, and back for every plane group.
-/// **Ports** `start` with `first_slot` and `image_count`: begins a run, if none is under way. `abort`: no further step.
-/// All others out, belonging to the step of this clock while `step` is set.
-/// **Timing** the first step is in the clock after `start`; `running` lasts for the pipeline's clocks
-/// ([`pipeline_cycles`]) after the last step, be it the last image's or an aborted run's, so that no run begins before
-/// the pipeline is empty; a run of no images takes one clock.
+/// **Ports** `start` with `first_slot` and `image_count`: begins a run, if none is under way. `finished`: an image's
+/// verdict is stored. `abort`: no further step. `aborted`: what the pipeline still holds is an aborted run's. All
+/// others out, belonging to the step of this clock while `step` is set.
+/// **Timing** the first step is in the clock after `start`; `running` lasts until the clock after the last
+/// `finished`, and of an aborted run until the pipeline is empty, [`pipeline_cycles`] after its last step; a run of no
+/// images takes one clock.
 /// **State** idle at power-on.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct Sequencer {
@@ -25,12 +26,16 @@ pub struct Sequencer {
     pub start: Signal<In, Bit>,
     /// Make no further step.
     pub abort: Signal<In, Bit>,
+    /// An image's verdict is stored.
+    pub finished: Signal<In, Bit>,
     /// Slot of the first image.
     pub first_slot: Bus<In>,
     /// Images of the run.
     pub image_count: Bus<In>,
     /// A run is under way.
     pub running: Signal<Out, Bit>,
+    /// What the pipeline still holds is an aborted run's.
+    pub aborted: Signal<Out, Bit>,
     /// There is a step.
     pub step: Signal<Out, Bit>,
     /// The step is an image's first: its slot is to be read.
@@ -63,7 +68,8 @@ pub struct Sequencer {
     pulses_left: DFF<Bit>,
     slot_register: Register,
     images_left: Register,
-    drain: Register,
+    under_way: Register,
+    is_aborted: DFF<Bit>,
     address_register: Register,
     base_address: Register,
     row_group_register: Register,
@@ -76,8 +82,9 @@ pub struct Sequencer {
     last_subgroup: Number,
     last_output_group: Number,
     last_pulse_group: Number,
-    drain_clocks: Number,
+    all_clocks: Number,
     at_image_end: Signal<Local, Bit>,
+    last_step: Signal<Local, Bit>,
 }
 
 impl Sequencer {
@@ -101,9 +108,11 @@ impl Sequencer {
             clock: Signal::default(),
             start: Signal::default(),
             abort: Signal::default(),
+            finished: Signal::default(),
             first_slot: Bus::new(slot_bits),
             image_count: Bus::new(count_bits),
             running: Signal::default(),
+            aborted: Signal::default(),
             step: Signal::default(),
             slot_read: Signal::default(),
             slot: Bus::new(slot_bits),
@@ -123,7 +132,8 @@ impl Sequencer {
             pulses_left: DFF::default(),
             slot_register: Register::new(slot_bits),
             images_left: Register::new(count_bits),
-            drain: Register::new(bits_to_hold(drain_clocks)),
+            under_way: Register::new(drain_clocks),
+            is_aborted: DFF::default(),
             address_register: Register::new(address_bits),
             base_address: Register::new(address_bits),
             row_group_register: register(row_groups),
@@ -136,8 +146,9 @@ impl Sequencer {
             last_subgroup: last(subgroups),
             last_output_group: last(output_groups),
             last_pulse_group: last(pulses),
-            drain_clocks: Number::new(drain_clocks as u64),
+            all_clocks: Number::new(u64::MAX >> (64 - drain_clocks)),
             at_image_end: Signal::default(),
+            last_step: Signal::default(),
         }
     }
 }
@@ -145,11 +156,12 @@ impl Sequencer {
 impl Logic for Sequencer {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, is_running, issuing, at_image_start, pulses_left);
-        dff_setup!(self, clock, slot_register, images_left, drain, address_register, base_address);
+        dff_setup!(self, clock, is_running, issuing, is_aborted, at_image_start, pulses_left);
+        dff_setup!(self, clock, slot_register, images_left, under_way, address_register, base_address);
         dff_setup!(self, clock, row_group_register, plane_group_register, subgroup_register);
         dff_setup!(self, clock, output_group_register, pulse_group_register);
         self.running.next = self.is_running.q.val();
+        self.aborted.next = self.is_aborted.q.val();
         self.step.next = self.issuing.q.val();
         self.slot_read.next = self.issuing.q.val() & self.at_image_start.q.val();
         self.slot.next = self.slot_register.q.val();
@@ -168,6 +180,7 @@ impl Logic for Sequencer {
             & (self.plane_group_register.q.val() == self.last_plane_group.val())
             & (self.subgroup_register.q.val() == self.last_subgroup.val())
             & (self.output_group_register.q.val() == self.last_output_group.val());
+        self.last_step.next = self.issuing.q.val() & self.at_image_end.val();
         if self.issuing.q.val() {
             self.at_image_start.d.next = self.at_image_end.val();
             self.address_register.d.next = self.address_register.q.val() + 1;
@@ -204,12 +217,16 @@ impl Logic for Sequencer {
                 }
             }
         }
-        if self.issuing.q.val() {
-            self.drain.d.next = self.drain_clocks.val();
-        } else if self.drain.q.val() == 0 {
+        // A one for each image between its last step and its verdict, lowest bits first: no carries, and one bit tells
+        // whether there is any. Of an aborted run, a one for each clock until the pipeline is empty.
+        if self.is_aborted.q.val() | (self.finished.val() & !self.last_step.val()) {
+            self.under_way.d.next = self.under_way.q.val() >> 1;
+        } else if self.last_step.val() & !self.finished.val() {
+            self.under_way.d.next = (self.under_way.q.val() << 1) | 1;
+        }
+        if !self.issuing.q.val() & ((self.under_way.q.val() & 1) == 0) {
             self.is_running.d.next = false;
-        } else {
-            self.drain.d.next = self.drain.q.val() - 1;
+            self.is_aborted.d.next = false;
         }
         if self.start.val() & !self.is_running.q.val() {
             self.is_running.d.next = true;
@@ -226,8 +243,11 @@ impl Logic for Sequencer {
             self.output_group_register.d.next = 0;
             self.pulse_group_register.d.next = 0;
         }
-        if self.abort.val() {
+        if self.abort.val() & self.is_running.q.val() {
             self.issuing.d.next = false;
+            self.is_running.d.next = true;
+            self.is_aborted.d.next = true;
+            self.under_way.d.next = self.all_clocks.val();
         }
     }
 }

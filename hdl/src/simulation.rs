@@ -243,34 +243,40 @@ impl Link<Accelerator> for ByteLink {
 }
 
 /// The far end of the serial line.
-struct WireLink {
+#[derive(Debug, Clone)]
+pub struct WireLink {
     clocks_per_bit: u32,
     sending: VecDeque<bool>,
     send_clocks_left: u32,
+    level: bool,
     receiving: Option<(u32, usize, u8)>,
 }
 
 impl WireLink {
-    fn new(clocks_per_bit: u32) -> Self {
-        Self { clocks_per_bit, sending: VecDeque::new(), send_clocks_left: 0, receiving: None }
+    /// An idle line.
+    pub fn new(clocks_per_bit: u32) -> Self {
+        Self { clocks_per_bit, sending: VecDeque::new(), send_clocks_left: 0, level: true, receiving: None }
     }
-}
 
-impl Link<Top> for WireLink {
-    fn before_edge(&mut self, design: &mut Top, input: &mut VecDeque<u8>, output: &mut Vec<u8>) {
-        if self.send_clocks_left == 0 {
-            if self.sending.is_empty()
-                && let Some(byte) = input.pop_front()
-            {
-                self.sending.extend(line_levels(byte));
-            }
-            let level = self.sending.pop_front();
-            design.uart_rx.next = level.unwrap_or(true);
-            self.send_clocks_left = if level.is_some() { self.clocks_per_bit - 1 } else { 0 };
-        } else {
+    /// The level for the next clock; bytes are taken from `input` as they begin.
+    pub fn send(&mut self, input: &mut VecDeque<u8>) -> bool {
+        if self.send_clocks_left > 0 {
             self.send_clocks_left -= 1;
+            return self.level;
         }
-        let level = design.uart_tx.val();
+        if self.sending.is_empty()
+            && let Some(byte) = input.pop_front()
+        {
+            self.sending.extend(line_levels(byte));
+        }
+        let level = self.sending.pop_front();
+        self.send_clocks_left = if level.is_some() { self.clocks_per_bit - 1 } else { 0 };
+        self.level = level.unwrap_or(true);
+        self.level
+    }
+
+    /// See the machine's level of a clock; a byte that ends with it is appended to `output`.
+    pub fn receive(&mut self, level: bool, output: &mut Vec<u8>) {
         self.receiving = match self.receiving {
             // The middle of the start bit comes half a bit after its edge.
             None if !level => Some((self.clocks_per_bit / 2 + self.clocks_per_bit, 0, 0)),
@@ -285,8 +291,20 @@ impl Link<Top> for WireLink {
             Some((clocks, bit, byte)) => Some((clocks - 1, bit, byte)),
         };
     }
-    fn is_quiet(&self) -> bool {
+
+    /// Whether nothing is on the line.
+    pub fn is_quiet(&self) -> bool {
         self.sending.is_empty() && self.send_clocks_left == 0 && self.receiving.is_none()
+    }
+}
+
+impl Link<Top> for WireLink {
+    fn before_edge(&mut self, design: &mut Top, input: &mut VecDeque<u8>, output: &mut Vec<u8>) {
+        design.uart_rx.next = self.send(input);
+        self.receive(design.uart_tx.val(), output);
+    }
+    fn is_quiet(&self) -> bool {
+        Self::is_quiet(self)
     }
     fn description(&self) -> &'static str {
         "every bit on the serial line"
@@ -295,7 +313,7 @@ impl Link<Top> for WireLink {
 
 /// Clocks for which nothing must be under way before a machine counts as idle: long enough for switch and button to
 /// pass their synchronisers and for a waiting byte to be taken.
-const IDLE_CLOCKS: u64 = 8;
+pub const IDLE_CLOCKS: u64 = 8;
 
 /// Settling passes after which a design counts as one that never settles.
 const MOST_PASSES: usize = 1000;
@@ -351,7 +369,7 @@ impl<D: Design, L: Link<D>> Simulation<D, L> {
 }
 
 /// Update until nothing changes.
-fn settle(design: &mut impl Block) {
+pub(crate) fn settle(design: &mut impl Block) {
     for _ in 0..MOST_PASSES {
         design.update_all();
         if !design.has_changed() {

@@ -30,3 +30,16 @@ pub fn sum_tree(terms: &[String]) -> String {
         }
     }
 }
+
+/// The module `copied_bit`: a register that stays one of its own, however many show the same.
+///
+/// Yosys makes equal registers of one module one; a hierarchy that is kept is the border it respects. A module a bit has
+/// a name of its own too, by which place and route can be told where it goes.
+pub const COPIED_BIT: &str = "\
+// A register that stays one of its own beside others that show the same.
+(* keep_hierarchy *)
+module copied_bit(input wire clock, input wire d, output reg q);
+    initial q = 1'b0;
+    always @(posedge clock) q <= d;
+endmodule
+";

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bitline_boards::board::{Board, Family};
 use bitline_boards::flow::Flow;
@@ -135,15 +136,28 @@ pub struct Compiled {
     /// As it is clocked: a bitstream by its board's crystal.
     machine: Machine,
     what: &'static str,
+    text: Arc<str>,
     /// What it answers for a build hash.
     build_hash: u64,
 }
 
 impl Compiled {
-    /// A mutant of a machine in the program that `verilated::compile_mutants` made; 0 is the machine itself.
-    pub fn mutant(machine: &Machine, program: PathBuf, number: u32, build_hash: u64) -> Self {
+    /// A mutant of a machine in the program that `verilated::compile_mutants` made of exported Verilog; 0 is the machine
+    /// itself.
+    pub fn mutant(machine: &Machine, text: &str, program: PathBuf, number: u32, build_hash: u64) -> Self {
         let simulator = Simulator::Mutant(number);
-        Self { program, simulator, machine: machine.clone(), what: "mutated Verilog", build_hash }
+        let what = "mutated Verilog";
+        Self { program, simulator, machine: machine.clone(), what, text: text.into(), build_hash }
+    }
+
+    /// The exported Verilog that it was made of.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The machine as it is clocked.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
     }
 }
 
@@ -183,7 +197,7 @@ pub fn compile_text(described: &Machine, text: &str, options: &EngineOptions) ->
         }
     };
     let simulator = if options.engine == Engine::Icarus { Simulator::Icarus } else { Simulator::Verilator };
-    Ok(Compiled { program, simulator, build_hash: build_hash(described), machine, what })
+    Ok(Compiled { program, simulator, build_hash: build_hash(described), machine, what, text: text.into() })
 }
 
 /// Make a machine at power-on; with `contents`, its memories hold that problem already (S001's stand-alone mode).

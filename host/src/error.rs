@@ -197,6 +197,12 @@ pub enum HostError {
     /// A tool of the open flow is missing or failed.
     #[error(transparent)]
     Board(#[from] BoardError),
+    /// Two rungs were compared clock by clock, and one of them ended.
+    #[error("the comparison of two rungs ended before its time: {source}; repeat the command")]
+    Compared {
+        /// The system's words.
+        source: std::io::Error,
+    },
     /// No problem of the set has that name.
     #[error("{name} is no problem of the set; there are {known} and further random/N")]
     ProblemName {
@@ -331,6 +337,10 @@ mod tests {
                 HostError::Stuck { port: port(), work: "run", waited },
                 "the run on /dev/ttyUSB1 does not end: nothing moved for 1s; press the reset button and repeat the \
                  command",
+            ),
+            (
+                HostError::Compared { source: std::io::ErrorKind::UnexpectedEof.into() },
+                "the comparison of two rungs ended before its time: unexpected end of file; repeat the command",
             ),
             (
                 HostError::EngineLacks { engine: Engine::Golden, option: "--vcd" },

@@ -1,13 +1,16 @@
 //! The host's side of bitline: the link client, the procedure that loads, runs and reads a machine back, and the
 //! comparison with the golden model. The command `bitline` is a thin layer over this.
 
+pub mod bisection;
 pub mod comparison;
 pub mod engine;
 pub mod error;
 pub mod leds;
 pub mod link;
+pub mod lockstep;
 pub mod mutation;
 pub mod mutation_record;
+pub mod origin;
 pub mod outcome;
 pub mod problem;
 pub mod problem_set;
@@ -17,5 +20,6 @@ pub mod report;
 pub mod script;
 pub mod simulated_run;
 pub mod verify;
+pub mod waves;
 
 pub use error::HostError;

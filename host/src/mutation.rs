@@ -159,7 +159,13 @@ impl Mutation {
         let run = run_cycles(&self.machine, MOST_IMAGES);
         EngineOptions {
             engine: Engine::Verilator,
-            compiled: Some(Compiled::mutant(&self.machine, self.program.clone(), number, BUILD_HASH)),
+            compiled: Some(Compiled::mutant(
+                &self.machine,
+                &self.mutants.verilog,
+                self.program.clone(),
+                number,
+                BUILD_HASH,
+            )),
             patience: ClientOptions {
                 timeout: time(frame_clocks),
                 attempts: 1,

@@ -11,7 +11,8 @@ use bitline_golden::packed;
 use ndarray::Array2;
 use serde::Serialize;
 
-use crate::comparison::expect;
+use crate::bisection::{Bisection, Files, bisect};
+use crate::comparison::{Difference, expect};
 use crate::engine::{Compiled, Engine, EngineOptions, compile, start};
 use crate::error::HostError;
 use crate::problem::Problem;
@@ -107,8 +108,18 @@ impl FromStr for Rung {
 pub struct Failure {
     /// The problem.
     pub problem: String,
-    /// The first difference, in words: image, output, numbers, clock.
+    /// The first difference from golden, in words: layer, image, output, numbers, clock; or what ended the run.
     pub difference: String,
+    /// The same as numbers, if the run came to its end.
+    pub first: Option<Difference>,
+    /// The layer of the machine, from 0: machines have one.
+    pub layer: usize,
+    /// Where the rung parts from the RustHDL simulation: of the engine's first failure.
+    pub bisection: Option<Bisection>,
+    /// Why there is none.
+    pub not_bisected: Option<&'static str>,
+    /// The command that shows it again.
+    pub reproduce: String,
 }
 
 /// What a rung said.
@@ -131,6 +142,7 @@ pub struct RungResult {
 }
 
 /// What one problem said.
+#[derive(Default)]
 pub(crate) struct Compared {
     /// Outputs that were compared, or bytes and LEDs.
     pub(crate) outputs: usize,
@@ -138,29 +150,62 @@ pub(crate) struct Compared {
     pub(crate) counters: usize,
     /// The first difference.
     pub(crate) difference: Option<String>,
+    /// The same as numbers, of an output or a counter.
+    pub(crate) first: Option<Difference>,
 }
 
-/// Run the problems that [`is_run`] names on one of a rung's engines; `seen` is called after each.
+/// What can be chosen about a climb.
+#[derive(Debug, Clone)]
+pub struct ClimbOptions<'a> {
+    /// The machine and the seed that the problems were made from.
+    pub machine: &'a str,
+    /// The seed.
+    pub seed: u64,
+    /// Folder of what the tools make, kept for the next time.
+    pub work: &'a Path,
+    /// Folder for the waves of a difference.
+    pub waves: Option<&'a Path>,
+}
+
+/// What a climb does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// A problem was run.
+    Problem,
+    /// The block in which the rung's first failure begins is looked for.
+    Bisecting,
+}
+
+/// Why a failure of R0 or R1 names no block.
+const NOTHING_BELOW: &str = "golden has no blocks to compare with: below this rung there is nothing to bisect against";
+/// Why a script names none.
+const A_SCRIPT: &str = "a script's difference is a byte on the link, not a block's: only problems are bisected";
+/// Why a further failure names none.
+const NOT_THE_FIRST: &str = "only an engine's first difference is bisected: run this problem alone";
+
+/// Run the problems that [`is_run`] names on one of a rung's engines, and look for the block in which the first failure
+/// begins; `seen` is called on the way.
 ///
 /// # Errors
-/// [`HostError`] for whatever keeps a problem from running; that is no difference.
+/// [`HostError`] for whatever keeps a problem from running; that is no difference, unless the RustHDL simulation of the same
+/// pins differs.
 pub fn climb(
     rung: Rung,
     engine: Engine,
     problems: &[NamedProblem],
-    work: &Path,
-    seen: &mut dyn FnMut(),
+    how: &ClimbOptions,
+    seen: &mut dyn FnMut(Progress),
 ) -> Result<RungResult, HostError> {
     let started = Instant::now();
-    let mut options = EngineOptions { engine, work: work.to_path_buf(), ..EngineOptions::default() };
+    let mut options = EngineOptions { engine, work: how.work.to_path_buf(), ..EngineOptions::default() };
     let mut compiled: Vec<(Machine, Compiled)> = Vec::new();
     let mut result =
         RungResult { rung, engine, problems: 0, outputs: 0, counters: 0, failures: Vec::new(), seconds: 0.0 };
     for named in problems.iter().filter(|named| is_run(engine, named)) {
-        let NamedProblem { name, problem, .. } = named;
-        let compared = match engine {
-            Engine::Golden => against_product(problem)?,
-            Engine::Rusthdl => on_engine(named, &options)?,
+        let NamedProblem { name, problem, script, .. } = named;
+        let (compared, stopped) = match engine {
+            Engine::Golden => (against_product(problem)?, None),
+            Engine::Rusthdl => (on_engine(named, &options)?, None),
             _ => {
                 // Once a machine: the set has few machines and may have thousands of problems.
                 options.compiled = match compiled.iter().find(|(machine, _)| *machine == problem.machine) {
@@ -171,18 +216,61 @@ pub fn climb(
                         Some(program)
                     }
                 };
-                on_engine(named, &options)?
+                match on_engine(named, &options) {
+                    Ok(compared) => (compared, None),
+                    Err(error) if script.is_some() => return Err(error),
+                    Err(error) => {
+                        (Compared { difference: Some(error.to_string()), ..Compared::default() }, Some(error))
+                    }
+                }
             }
         };
         result.problems += 1;
         result.outputs += compared.outputs;
         result.counters += compared.counters;
-        let failure = |difference| Failure { problem: name.clone(), difference };
-        result.failures.extend(compared.difference.map(failure));
-        seen();
+        if let Some(difference) = compared.difference {
+            let mut failure = Failure {
+                problem: name.clone(),
+                difference,
+                first: compared.first,
+                layer: 0,
+                bisection: None,
+                not_bisected: None,
+                reproduce: format!(
+                    "bitline verify --machine {} --rung {rung} --seed {} --problem {name}",
+                    how.machine, how.seed
+                ),
+            };
+            let is_first = result.failures.is_empty();
+            match options.compiled.as_ref().filter(|_| is_first && script.is_none()) {
+                Some(program) => {
+                    seen(Progress::Bisecting);
+                    let waves = how.waves.map(|folder| folder.join(wave_name(rung, engine, name)));
+                    let files = Files { work: how.work, waves: waves.as_deref() };
+                    let bisection = bisect(problem, engine, program.machine(), program.text(), &files)?;
+                    // A run that ended early for a reason that no block shows could not be run.
+                    if let Some(error) = stopped.filter(|_| bisection.found().is_none()) {
+                        return Err(error);
+                    }
+                    failure.bisection = Some(bisection);
+                }
+                None if engine == Engine::Golden || engine == Engine::Rusthdl => {
+                    failure.not_bisected = Some(NOTHING_BELOW);
+                }
+                None if script.is_some() => failure.not_bisected = Some(A_SCRIPT),
+                None => failure.not_bisected = Some(NOT_THE_FIRST),
+            }
+            result.failures.push(failure);
+        }
+        seen(Progress::Problem);
     }
     result.seconds = started.elapsed().as_secs_f64();
     Ok(result)
+}
+
+/// How the files of a failure's waves begin.
+fn wave_name(rung: Rung, engine: Engine, problem: &str) -> String {
+    format!("{rung}-{engine}-{}", problem.replace('/', "-"))
 }
 
 /// Run a problem or a script on an engine: outputs, counters and the link's health, or every byte, must be golden's.
@@ -198,14 +286,16 @@ pub(crate) fn on_engine(named: &NamedProblem, options: &EngineOptions) -> Result
         let model = model.with_counts(named.counts);
         let byte_clocks = options.byte_clocks(&problem.machine);
         let (difference, outputs) = script::compare(model, steps, &mut *machine, byte_clocks);
-        return Ok(Compared { outputs, counters: 0, difference });
+        return Ok(Compared { outputs, difference, ..Compared::default() });
     }
     let run = simulated_run::run(problem, options, None, &mut |_| ())?;
-    let difference = run.outcome.first_difference.map(|difference| difference.to_string());
+    let first = run.outcome.first_difference;
+    let difference = first.as_ref().map(|difference| format!("layer 0, {difference}"));
     Ok(Compared {
         outputs: run.outcome.outputs_compared,
         counters: run.outcome.counters.0.len(),
         difference: difference.or_else(|| run.measured.link.first_fault()),
+        first,
     })
 }
 
@@ -242,7 +332,7 @@ fn against_product(problem: &Problem) -> Result<Compared, HostError> {
     if counters != expected.counters {
         differs(format!("counters: the packed model has {counters:?}, golden {:?}", expected.counters));
     }
-    Ok(Compared { outputs: expected.outputs.len(), counters: counters.values().len(), difference })
+    Ok(Compared { outputs: expected.outputs.len(), counters: counters.values().len(), difference, first: None })
 }
 
 /// y = sum over rows of weight times input, the weights read back from the devices as two's complement.

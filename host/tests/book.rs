@@ -84,9 +84,10 @@ fn command_line_page_is_the_help() {
         format!("```text\n{}\n```\n", lines.join("\n"))
     };
     text += &format!("## bitline\n\n{}", help(None));
-    for verb in
-        ["train", "quantize", "sim", "run", "board", "verify", "mutate", "export", "build", "flash", "report", "doctor"]
-    {
+    let verbs = [
+        "train", "quantize", "sim", "verify", "mutate", "run", "board", "export", "build", "flash", "report", "doctor",
+    ];
+    for verb in verbs {
         text += &format!("\n## bitline {verb}\n\n{}", help(Some(verb)));
     }
     check("command-line.md", &text);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bitline_golden::machine::Machine;
 use bitline_hdl::export::{ExportOptions, verilog};
+use bitline_host::bisection::{Files, bisect};
 use bitline_host::comparison::expect;
 use bitline_host::engine::{Engine, EngineOptions, compile_text};
 use bitline_host::error::HostError;
@@ -75,8 +76,9 @@ fn verilated_machine_has_no_fault_option_and_says_so() {
 }
 
 /// Put a wrong table into the population count of the exported Verilog, take it up to the engine's rung, and see that
-/// `shown`, a number and its image, is the first that differs: with `digits` the first output; in `tiny` that table only counts row pulses.
-fn wrong_table_shows(engine: Engine, problem: &Problem, shown: (&str, Option<usize>)) {
+/// `shown`, a number and its image, is the first that differs, and that the block is named: with `digits` the first output and a
+/// column counter; in `tiny` that table only counts row pulses.
+fn wrong_table_shows(engine: Engine, problem: &Problem, shown: (&str, Option<usize>), block: (&str, &str)) {
     let text = verilog(&problem.machine, &ExportOptions::default()).unwrap();
     let wrong = text.replace("assign y = a ^ b ^ (p & d);", "assign y = a ^ b ^ (p | d);");
     assert_ne!(text, wrong, "the table has changed its text: change it here too");
@@ -86,6 +88,13 @@ fn wrong_table_shows(engine: Engine, problem: &Problem, shown: (&str, Option<usi
     let result = simulated_run::run(problem, &options, None, &mut |_| ()).unwrap();
     let difference = result.outcome.first_difference.expect("a wrong table shows");
     assert_eq!((difference.what, difference.image), shown, "{difference}");
+    let work = on(engine).work;
+    let compiled = options.compiled.as_ref().unwrap();
+    let files = Files { work: &work, waves: None };
+    let bisection = bisect(problem, engine, compiled.machine(), compiled.text(), &files).unwrap();
+    let (_, fault) = bisection.found().unwrap_or_else(|| panic!("{bisection}"));
+    assert_eq!((fault.origin.block.as_str(), fault.kind.as_str()), block, "{bisection}");
+    assert_eq!(fault.text_of, Some("population_count"));
 }
 
 #[test]
@@ -94,6 +103,7 @@ fn verilated_machine_with_a_wrong_table_differs() {
         Engine::Verilator,
         &Problem::new(Machine::named("digits").unwrap(), &Source::Shipped, Some(3)).unwrap(),
         ("output", Some(0)),
+        ("accelerator.column$0", "column_counter"),
     );
 }
 
@@ -103,6 +113,7 @@ fn netlist_with_a_wrong_table_differs() {
         Engine::Netlist,
         &Problem::new(Machine::named("tiny").unwrap(), &Source::MadeUp(1), Some(3)).unwrap(),
         ("row_pulses", None),
+        ("accelerator.pulse_counter", "pulse_counter"),
     );
 }
 
@@ -112,5 +123,6 @@ fn bitstream_with_a_wrong_table_differs() {
         Engine::Bitstream,
         &Problem::new(Machine::named("tiny").unwrap(), &Source::MadeUp(1), Some(3)).unwrap(),
         ("row_pulses", None),
+        ("accelerator.pulse_counter", "pulse_counter"),
     );
 }

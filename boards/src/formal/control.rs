@@ -24,21 +24,31 @@ fn sequencer(machine: &Machine) -> Claim {
     let subgroups = (machine.weight_bits / machine.column_lanes).max(1);
     let steps = machine.steps_per_image();
     let pulses = if machine.input_words() <= steps { machine.input_words() } else { 1 };
-    let drain = timing::pipeline_cycles(machine);
+    // From an image's last step to its verdict; one clock later the run's end is seen.
+    let verdict = timing::pipeline_cycles(machine) as usize - 1;
     let text = format!(
-        "reg [31:0] f_step = 0, f_left = 0, f_remaining = 0, f_slot = 0;\nreg f_aborted = 0;\n\
+        "reg [31:0] f_step = 0, f_left = 0, f_remaining = 0, f_slot = 0;\nreg [{line_high}:0] f_line = 0;\n\
+         reg f_aborted = 0;\n\
          wire f_last = f_left != 0 && f_step == {steps} - 1;\nwire f_begin = start && f_remaining == 0;\n\
-         always @(posedge clock) begin\n  \
+         always @(*) assume (f_aborted || finished == f_line[{line_high}]);\n\
+         always @(posedge clock) begin\n  f_line <= {{f_line, f_last}};\n  \
          if (f_remaining != 0) f_remaining <= f_remaining - 1;\n  if (f_left != 0) f_step <= f_last ? 0 : f_step + 1;\n  \
          if (f_last) begin\n    f_left <= f_left - 1;\n    f_slot <= f_slot + 1;\n  end\n  \
-         if (f_begin) begin\n    f_remaining <= image_count == 0 || abort ? 1 : image_count * {steps} + {drain};\n    \
+         if (f_remaining == 1) f_aborted <= 0;\n  \
+         if (f_begin) begin\n    f_remaining <= image_count == 0 ? 1 : image_count * {steps} + {verdict} + 1;\n    \
          f_left <= image_count;\n    f_step <= 0;\n    f_slot <= first_slot;\n  end\n  \
-         if (abort) begin\n    if (f_left != 0) f_remaining <= {drain};\n    f_left <= 0;\n  end\n  \
-         f_aborted <= abort && f_left > 1 || f_aborted && !f_begin;\nend\n\
+         if (abort && f_remaining != 0) begin\n    f_remaining <= {verdict} + 1;\n    f_left <= 0;\n    \
+         f_line <= 0;\n    f_aborted <= 1;\n  end\nend\n\
+         integer f_i, f_youngest;\nreg [31:0] f_under_way, f_ones;\nalways @(*) begin\n  f_under_way = 0;\n  f_youngest = -1;\n  \
+         for (f_i = {line_high}; f_i >= 0; f_i = f_i - 1) if (f_line[f_i]) begin\n    \
+         f_under_way = f_under_way + 1;\n    f_youngest = f_i;\n  end\n  f_ones = 0;\n  \
+         for (f_i = 0; f_i < {verdict}; f_i = f_i + 1) f_ones = f_ones + under_way$q[f_i];\nend\n\
          wire [31:0] f_row = f_step % {rows}, f_plane = (f_step / {rows}) % {planes};\n\
          wire [31:0] f_columns = f_step / ({rows} * {planes}), f_subgroup = f_columns % {subgroups};\n\
          always @(*) runs_as_long_as_predicted: assert (running == (f_remaining != 0));\n\
          always @(*) one_step_a_clock: assert (step == (f_left != 0));\n\
+         always @(*) tells_an_aborted_run: assert (aborted == f_aborted);\n\
+         always @(*) if (running && finished && !aborted) no_underflow: assert (under_way$q != 0);\n\
          always @(*) if (step) no_underflow_of_images: assert (images_left$q != 0);\n\
          always @(*) if (step) begin\n  is_the_row_group: assert (row_group == f_row);\n  \
          is_the_plane_group: assert (plane_group == f_plane);\n  is_the_subgroup: assert (subgroup == f_subgroup);\n  \
@@ -52,22 +62,27 @@ fn sequencer(machine: &Machine) -> Claim {
          assert (f_step < {steps});\n  assert (images_left$q == f_left);\n  \
          assert (output_group_register$q == f_columns / {subgroups});\n  \
          assert (base_address$q == f_columns * {rows});\n  assert (at_image_start$q == (f_step == 0));\n  \
-         assert (pulses_left$q == (f_step < {pulses}));\n  \
-         assert (f_remaining == f_left * {steps} - f_step + {drain});\nend else begin\n  \
+         assert (pulses_left$q == (f_step < {pulses}));\n  assert (!f_aborted);\n  \
+         assert (f_remaining == f_left * {steps} - f_step + {verdict} + 1);\nend else begin\n  \
          assert (pulse_enable == 0 && slot_read == 0);\n  \
-         if (running) assert (f_remaining == drain$q + 1);\nend\n\
-         always @(*) if (!running) assert (f_left == 0 && drain$q == 0);\n\
-         always @(*) assert (f_left <= {most} && drain$q < {drain} && f_remaining <= {most} * {steps} + {drain});\n\
+         if (running) assert (f_remaining == (f_aborted ? f_ones + 1 : f_youngest < 0 ? 1 : {verdict} + 1 - f_youngest));\nend\n\
+         always @(*) are_the_lowest: assert ((under_way$q & (under_way$q + 1)) == 0);\n\
+         always @(*) if (!f_aborted) assert (f_ones == f_under_way);\n\
+         always @(*) if (!running) assert (f_left == 0 && !f_aborted);\n\
+         always @(*) if (!running || f_aborted) nothing_is_under_way_at_the_end: assert (f_line == 0);\n\
+         always @(*) assert (f_left <= {most} && f_remaining <= {most} * {steps} + {verdict} + 1);\n\
          always @(*) cover (running && f_remaining == 1 && f_slot == first_slot + 2);\n\
          always @(*) cover (running && f_remaining == 1 && f_aborted);\n",
+        line_high = verdict - 1,
         slot_mask = (1u64 << bitline_golden::machine::bits_to_index(machine.slots)) - 1,
         most = (1u64 << bitline_golden::machine::bits_to_hold(machine.slots)) - 1,
     );
     let property = format!(
-        "steps of nested loops, {steps} an image, and images x {steps} + {drain} clocks; {drain} clocks after the last \
-         step of an aborted run too"
+        "steps of nested loops, {steps} an image, and images x {steps} + {drain} clocks; {drain} clocks after an abort, whatever the \
+         verdicts then; verdicts of other runs come {verdict} clocks after their image's last step",
+        drain = verdict + 1
     );
-    Claim::new(property, Method::Induction { depth: 2 }, 2 * steps + drain as usize + 5, text)
+    Claim::new(property, Method::Induction { depth: 2 }, 2 * steps + verdict + 6, text)
 }
 
 /// The count is the sum of the amounts, and all ones for ever once the sum is larger, from the clock after on.

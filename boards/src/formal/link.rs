@@ -187,13 +187,22 @@ fn resynchronisation(design: &Design) -> Claim {
 }
 
 /// The link stores only while no run is under way, and a run stores only while it is.
+///
+/// Of the sequencer it takes what [`super::control`] proves: a run is under way for the pipeline's clocks after its last
+/// step, and begins in the clock after its start.
 fn run_and_link(design: &Design) -> Claim {
+    let pipeline = timing::pipeline_cycles(&design.machine) as usize;
     let text = inner("executor", "state$q", 5)
         + &inner("executor", "words_left$q", 8)
         + &inner("transmitter", "state$q", 2)
         + STATES
         + &format!(
-            "wire f_storing = f_executor == f_WriteWait || f_executor == f_WriteLow || f_executor == f_WriteHigh;\n\
+            "reg [{high}:0] f_steps = 0;\nreg f_ran = 0, f_started = 0;\n\
+             always @(posedge clock) begin\n  f_steps <= {{f_steps, sequencer$step}};\n  f_ran <= sequencer$running;\n  \
+             f_started <= sequencer$start;\nend\n\
+             always @(*) begin\n  if (sequencer$step || f_steps != 0) assume (sequencer$running);\n  \
+             if (sequencer$running && !f_ran) assume (f_started);\nend\n\
+             wire f_storing = f_executor == f_WriteWait || f_executor == f_WriteLow || f_executor == f_WriteHigh;\n\
              always @(*) if (f_executor != f_Idle) assume (receiver$frame_ready);\n\
              always @(*) assert (f_executor <= f_Drain);\n\
              always @(*) if (executor$write_enable) assert (f_executor == f_WriteHigh);\n\
@@ -202,18 +211,18 @@ fn run_and_link(design: &Design) -> Claim {
              assert (\\executor.words_left$q >= 1 && \\executor.words_left$q <= {most});\n  \
              if (executor$region == 0) control_is_stored_last: \
              assert (executor$offset + \\executor.words_left$q <= {past});\nend\n\
-             always @(*) if (sequencer$step) assert (sequencer$running);\n\
              always @(*) if (slots$sum_enable || slots$verdict_enable) run_stores_within_its_clocks: \
              assert (sequencer$running);\n\
              always @(*) never_both: assert (!(executor$write_enable && (slots$sum_enable || slots$verdict_enable)));\n\
              always @(*) cover (executor$write_enable);\nalways @(*) cover (argmax$done);\n\
-             always @(*) cover (sequencer$running && !sequencer$step && aborted$q);\n",
+             always @(*) cover (f_steps != 0 && !sequencer$step && sequencer$aborted);\n",
+            high = pipeline - 1,
             most = bitline_golden::link::MAX_WORDS,
             past = bitline_golden::registers::find("control").offset + 1,
         );
-    let kept = ["executor", "address_check", "registers", "sequencer", "sum_valid_line", "argmax", "switch_stage"];
-    let free = all_but(design, &[&kept[..], &["switch_served", "button_stage", "aborted"]].concat());
-    let depth = timing::pipeline_cycles(&design.machine) as usize + 2;
+    let kept = ["executor", "address_check", "registers", "sum_valid_line", "argmax", "switch_stage"];
+    let free = all_but(design, &[&kept[..], &["switch_served", "button_stage"]].concat());
+    let depth = pipeline + 2;
     // A WRITE of the number of images, its reply, and a run of one.
     let cover = 28 + design.machine.steps_per_image() + depth;
     let property = "the link never stores in a clock in which a run is under way, a run only in such; a frame is held until it is taken";

@@ -258,7 +258,7 @@ pub fn of_design(design: &Design) -> Result<Vec<Proof>, BoardError> {
         let name = module.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('$');
         let known = TRANSLATED.contains(&name)
             || module.starts_with("count_")
-            || module == "feeder_copy"
+            || module == "copied_bit"
             || module == "top$accelerator$registers$reader"
             || name.strip_prefix(INSIDE).is_some_and(|leaf| LEAVES.contains(&leaf))
             || storage::is_register(design, module);

@@ -82,23 +82,26 @@ fn lane_select(machine: &Machine) -> Claim {
 fn read_select(machine: &Machine) -> Claim {
     let (lanes, rows, words) = (machine.column_lanes, machine.row_lanes, machine.array_words());
     let (array, slots, labels) = (Region::Array as u8, Region::Slots as u8, Region::Labels as u8);
-    let mut text = format!("reg [{}:0] f_column;\nalways @(*) begin\n  f_column = 0;\n", rows.max(16) - 1);
+    let mut text = "reg [15:0] f_lane_1 = 0, f_word_1 = 0, f_region_1 = 0;\nalways @(posedge clock) begin\n  \
+                    f_lane_1 <= lane;\n  f_word_1 <= word;\n  f_region_1 <= region;\nend\n"
+        .to_string();
+    text += &format!("reg [{}:0] f_column;\nalways @(*) begin\n  f_column = 0;\n", rows.max(16) - 1);
     for lane in 0..lanes {
-        text += &format!("  if (lane == {lane}) f_column = devices${};\n", lane * machine.plane_lanes);
+        text += &format!("  if (f_lane_1 == {lane}) f_column = devices${};\n", lane * machine.plane_lanes);
     }
     text += &format!(
-        "end\nwire [15:0] f_held = region == {array} ? (word < {words} ? f_column >> (16 * word) : 0) : \
-         region == {labels} ? label : 0;\nwire f_of_slot = region == {slots};\nwire [15:0] f_slot = slot_word;\n"
+        "end\nwire [15:0] f_held = f_region_1 == {array} ? (f_word_1 < {words} ? f_column >> (16 * f_word_1) : 0) : \
+         f_region_1 == {labels} ? label : 0;\nwire f_of_slot = f_region_1 == {slots};\nwire [15:0] f_slot = slot_word;\n"
     );
     text += &line("f_held", 16, 2);
     text += &line("f_of_slot", 1, 2);
     text += &line("f_slot", 16, 1);
-    text += &age(2);
-    text += "always @(*) if (f_age >= 2) is_the_word: assert (read_data == (f_of_slot_2 ? f_slot_1 : f_held_2));\n\
-             always @(*) cover (f_age >= 2 && f_of_slot_2 && read_data == 9);\n\
-             always @(*) cover (f_age >= 2 && !f_of_slot_2 && read_data == 10);\n";
-    let property = "read_data = the word of devices, slot or label, two clocks later";
-    Claim::new(property, Method::AnyState { depth: 3 }, 3, text)
+    text += &age(3);
+    text += "always @(*) if (f_age >= 3) is_the_word: assert (read_data == (f_of_slot_2 ? f_slot_1 : f_held_2));\n\
+             always @(*) cover (f_age >= 3 && f_of_slot_2 && read_data == 9);\n\
+             always @(*) cover (f_age >= 3 && !f_of_slot_2 && read_data == 10);\n";
+    let property = "read_data = the word of devices, slot or label, three clocks after its address";
+    Claim::new(property, Method::AnyState { depth: 4 }, 4, text)
 }
 
 /// Every word of the register map, a clock later: constants as the machine has them, values as they are given.

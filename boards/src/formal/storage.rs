@@ -246,10 +246,11 @@ fn device_array(design: &Design) -> Proof {
     let (rows, lanes, groups) = (machine.row_lanes, machine.column_lanes, machine.row_groups());
     let depth = machine.column_groups() * groups;
     let (address, row, lane) = (bits_to_index(depth), bits_to_index(rows), bits_to_index(lanes));
-    // A single address is not looked at, and its stores land a clock later.
+    // A single address is not looked at, and its stores land two clocks later.
     let (address_is_right, store) = if depth == 1 {
-        let store = "  f_due <= f_stored;\n  f_value <= write_data[f_row % 16];\n  if (f_due) f_state <= f_value;\n";
-        ("1", format!("reg f_due = 0, f_value;\nalways @(posedge clock) begin\n{store}end\n"))
+        let store = "  f_waits <= f_stored;\n  f_waiting <= write_data[f_row % 16];\n  f_due <= f_waits;\n  \
+                     f_value <= f_waiting;\n  if (f_due) f_state <= f_value;\n";
+        ("1", format!("reg f_waits = 0, f_waiting, f_due = 0, f_value;\nalways @(posedge clock) begin\n{store}end\n"))
     } else {
         let store = "  if (f_stored) f_state <= f_exists && write_data[f_row % 16];\n";
         ("write_address == f_at", format!("always @(posedge clock) begin\n{store}end\n"))
@@ -275,7 +276,14 @@ fn device_array(design: &Design) -> Proof {
     );
     if depth == 1 {
         text += "wire f_held = enable_held && lane_held == f_lane && word_held == f_row / 16;\n\
-                 always @(*) is_held: assert (f_due == f_held && (!f_due || f_value == data_held[f_row % 16]));\n";
+                 always @(*) is_held: assert (f_waits == f_held && (!f_waits || f_waiting == data_held[f_row % 16]));\n";
+        for group in 0..lanes.div_ceil(4) {
+            text += &format!(
+                "wire f_copy_{group} = enable_copy_{group} && lane_copy_{group} == f_lane && word_copy_{group} == f_row / 16;\n\
+                 always @(*) if (f_lane / 4 == {group}) is_copied_{group}: \
+                 assert (f_due == f_copy_{group} && (!f_due || f_value == data_copy_{group}[f_row % 16]));\n"
+            );
+        }
     }
     let mut given = String::new();
     for (r, columns) in design.contents.devices.iter().enumerate() {

@@ -1,9 +1,11 @@
 //! `bitline verify`: one set of problems on the rungs of the ladder.
 
-use anyhow::bail;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
 use bitline_host::engine::EngineOptions;
 use bitline_host::problem_set::{make, names};
-use bitline_host::verify::{Rung, RungResult, climb, description, is_run};
+use bitline_host::verify::{ClimbOptions, Failure, Progress, Rung, RungResult, climb, description, is_run};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -32,6 +34,10 @@ pub struct VerifyArguments {
     /// Print one JSON object a rung instead of a table
     #[arg(long)]
     json: bool,
+    /// Keep both waves of a difference in this folder: RustHDL's and those of the exported Verilog (or of the netlist's blocks),
+    /// from power-on to 200 clocks after the first clock that differs
+    #[arg(long, value_name = "FOLDER")]
+    vcd: Option<PathBuf>,
 }
 
 /// Rungs from a first to a last.
@@ -62,6 +68,11 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
         );
     }
     let work = EngineOptions::default().work;
+    let (seed, waves) = (arguments.seed, arguments.vcd.as_deref());
+    if let Some(folder) = waves {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
+    let how = ClimbOptions { machine: &machine.name, seed, work: &work, waves };
     let mut failed = false;
     let runs = arguments.rung.0.iter().flat_map(|rung| rung.engines().iter().map(|engine| (*rung, *engine)));
     for (rung, engine) in runs {
@@ -73,7 +84,10 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
         let bar = ProgressBar::new(count as u64)
             .with_style(ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} problems, {eta} left")?)
             .with_prefix(rung.to_string());
-        let result = climb(rung, engine, &problems, &work, &mut || bar.inc(1));
+        let result = climb(rung, engine, &problems, &how, &mut |progress| match progress {
+            Progress::Problem => bar.inc(1),
+            Progress::Bisecting => bar.println(format!("{rung} differs; looking for the first block that does")),
+        });
         bar.finish_and_clear();
         let result = match result {
             Ok(result) => result,
@@ -85,15 +99,25 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
         } else {
             show(&result);
         }
-        for failure in &result.failures {
-            eprintln!("{rung} differs in {}: {}", failure.problem, failure.difference);
-            eprintln!(
-                "reproduce: bitline verify --machine {} --rung {rung} --seed {} --problem {}",
-                machine.name, arguments.seed, failure.problem
-            );
+        for (n, failure) in result.failures.iter().enumerate() {
+            tell(&result, failure, n == 0);
+        }
+        if result.failures.len() > 1 && rung > Rung::R1 {
+            eprintln!("the block was looked for in the first of these; each command looks for its own");
         }
     }
     Ok(if failed { Verdict::Differs } else { Verdict::Equal })
+}
+
+fn tell(RungResult { rung, engine, .. }: &RungResult, failure: &Failure, is_first: bool) {
+    eprintln!("{rung}, {}, differs in {}: {}", description(*engine), failure.problem, failure.difference);
+    if let Some(bisection) = &failure.bisection {
+        eprint!("{bisection}");
+    }
+    if let Some(reason) = failure.not_bisected.filter(|_| is_first) {
+        eprintln!("  block     none: {reason}");
+    }
+    eprintln!("reproduce: {}", failure.reproduce);
 }
 
 fn show(result: &RungResult) {
