@@ -41,8 +41,9 @@ const OPTIONS: [&str; 14] = [
 /// And for a netlist: the cells' models, which are not written for lint; no default for a pin that is left open.
 const NETLIST_OPTIONS: [&str; 3] = ["cells.v", "-Wno-fatal", "-DNO_ICE40_DEFAULT_ASSIGNMENTS"];
 
-/// And for mutants: Yosys' Verilog is not written for lint either.
-const MUTANT_OPTIONS: [&str; 1] = ["-Wno-fatal"];
+/// And for mutants: Yosys' Verilog is not written for lint either, and a mutant may well choose two branches of a case at once,
+/// which is for the problems to notice and not for the simulator. (It looks before all values have settled, too.)
+const MUTANT_OPTIONS: [&str; 2] = ["-Wno-fatal", "--no-assert"];
 /// The program around a model that tells what its signals did.
 const TRACE: &str = include_str!("../verilated/trace.cpp");
 /// What Verilator is told for it: it runs once, beside RustHDL, which is slower than any of its code.
