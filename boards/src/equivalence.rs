@@ -7,9 +7,12 @@
 //! 2. In every state that the machine reaches from power-on, the mutant would have the same next state and outputs; so the
 //!    two never part. First with large memories that may hold anything at any time, which is more than has to be shown and
 //!    often easier; then with memories as they are.
-//! 3. The two, started together, never have different outputs, though their states may part.
+//! 3. The two part in a few registers only, those that the mutation reaches within one, two or more clocks. In every state
+//!    that the machine reaches, with what the mutant has in these registers by then, all others would have the same next
+//!    state, and so would the outputs; so the parting goes no further.
+//! 4. The two, started together, never have different outputs, though their states may part.
 //!
-//! For the second and third ABC merges registers that are always equal (`&scorr`) and looks for an inductive invariant (`pdr`). Each proof is one for all inputs and without
+//! From the second on ABC merges registers that are always equal (`&scorr`) and looks for an inductive invariant (`pdr`). Each proof is one for all inputs and without
 //! bound in time. All registers start at 0 (`zinit`); what the Verilog leaves open is 0.
 
 use crate::and_graph::{Circuit, FALSE, Graph, TRUE};
@@ -22,12 +25,13 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What the claims are called in records.
-const METHODS: [&str; 4] = [
-    "same gates",
-    "same next state in all reached states, whatever large memories hold",
-    "same next state in all reached states",
-    "same outputs for ever",
-];
+const SAME_GATES: &str = "same gates";
+const SAME_WITH_ANY_MEMORY: &str = "same next state in all reached states, whatever large memories hold";
+const SAME_STATES: &str = "same next state in all reached states";
+const SAME_ELSEWHERE: &str = "same outside the registers it reaches in a few clocks, whatever large memories hold";
+const SAME_OUTPUTS: &str = "same outputs for ever";
+/// Most clocks of the third claim.
+const MOST_CLOCKS: usize = 4;
 /// Bits of a memory from which on the second claim lets it hold anything.
 const LARGE: usize = 128;
 /// What ABC does with a claim before it is given a limit of time.
@@ -96,20 +100,23 @@ impl Prover {
     pub fn prove(&self, mutant: &Mutant, out: &Path, limit: Duration) -> Result<Proof, BoardError> {
         let mut proof = Proof { method: None, limit_seconds: limit.as_secs() };
         if self.is_same(mutant) {
-            proof.method = Some(METHODS[0].to_string());
+            proof.method = Some(SAME_GATES.to_string());
             return Ok(proof);
         }
-        let claims = [
-            self.next_states_differ(mutant.number, &self.large_memories()),
-            self.next_states_differ(mutant.number, &[]),
-            self.pair(mutant.number).as_aiger(),
-        ];
-        for (aiger, method) in claims.iter().zip(&METHODS[1..]) {
+        let large = self.large_memories();
+        let close_by = (1..=MOST_CLOCKS).map(|clocks| (self.states_differ(mutant.number, clocks, &large), SAME_ELSEWHERE));
+        let claims = [(self.states_differ(mutant.number, 0, &large), SAME_WITH_ANY_MEMORY)]
+            .into_iter()
+            .chain(close_by)
+            .chain([(self.states_differ(mutant.number, 0, &[]), SAME_STATES)])
+            .chain([(Some(self.pair(mutant.number).as_aiger()), SAME_OUTPUTS)]);
+        for (aiger, method) in claims {
+            let Some(aiger) = aiger else { continue };
             let seconds = limit.as_secs();
             let script = format!("read_aiger claim.aig; {SEARCH} -T {seconds}");
-            let key = hash(&[aiger, script.as_bytes(), self.key.as_bytes()]);
+            let key = hash(&[&aiger, script.as_bytes(), self.key.as_bytes()]);
             let (folder, _) = stage(out, &format!("proof-{}", mutant.number), &key, |work| {
-                write(&work.join("claim.aig"), aiger)?;
+                write(&work.join("claim.aig"), &aiger)?;
                 // Its own limit is of the search alone.
                 let said = run_within(limit + limit / 4, work, "yosys-abc", &["-c", &script], "abc.log");
                 match said {
@@ -121,7 +128,7 @@ impl Prover {
             })?;
             let log = std::fs::read_to_string(folder.join("abc.log")).unwrap_or_default();
             if log.lines().any(|line| line.starts_with("Property proved.")) {
-                proof.method = Some((*method).to_string());
+                proof.method = Some(method.to_string());
                 break;
             }
         }
@@ -173,24 +180,46 @@ impl Prover {
         (0..memories.len()).filter(|register| is_large(&memories[*register])).collect()
     }
 
-    /// The machine with an output that tells where the mutant would have another next state or output. The registers
-    /// `open` may hold anything at any time; their next values are compared all the same.
-    fn next_states_differ(&self, number: u32, open: &[usize]) -> Vec<u8> {
+    /// The machine, with the mutant's own of the registers that the mutation reaches within `clocks`, and an output that
+    /// tells where any other would have another next state in the mutant, or a pin another value. The registers `open` may
+    /// hold anything at any time; their next values are compared all the same. None if the mutation reaches these, or no
+    /// more than within a clock less.
+    fn states_differ(&self, number: u32, clocks: usize, open: &[usize]) -> Option<Vec<u8>> {
         let (inputs, registers) = (self.circuit.inputs.len(), self.circuit.next.len());
-        let mut graph = Graph::new(inputs + registers);
         let kept: Vec<usize> = (0..registers).filter(|register| open.binary_search(register).is_err()).collect();
-        let mut ours = vec![FALSE; registers];
-        for (leaf, register) in open.iter().chain(&kept).enumerate() {
-            ours[*register] = graph.leaf(inputs + leaf);
+        let mut parted: Vec<usize> = Vec::new();
+        for clock in 0..=clocks {
+            let mut graph = Graph::new(inputs + registers + parted.len());
+            let mut ours = vec![FALSE; registers];
+            for (leaf, register) in open.iter().chain(&kept).enumerate() {
+                ours[*register] = graph.leaf(inputs + leaf);
+            }
+            let mut theirs = ours.clone();
+            for (leaf, register) in parted.iter().enumerate() {
+                theirs[*register] = graph.leaf(inputs + registers + leaf);
+            }
+            let (none, mutated) = (self.inputs(&graph, 0), self.inputs(&graph, number));
+            let (machine, outputs) = self.circuit.apply(&mut graph, &none, &ours);
+            let (mutant, other_outputs) = self.circuit.apply(&mut graph, &mutated, &theirs);
+            let is_parted = |register: &usize| parted.binary_search(register).is_ok();
+            let others: Vec<usize> =
+                (0..registers).filter(|register| !is_parted(register) && machine[*register] != mutant[*register]).collect();
+            if clock < clocks {
+                if others.is_empty() || others.iter().any(|register| open.binary_search(register).is_ok()) {
+                    return None;
+                }
+                parted.extend(others);
+                parted.sort_unstable();
+                continue;
+            }
+            let states = others.iter().map(|register| (machine[*register], mutant[*register]));
+            let pairs: Vec<(u32, u32)> = states.chain(outputs.into_iter().zip(other_outputs)).collect();
+            let output = graph.differ(&pairs);
+            let next = kept.iter().map(|register| machine[*register]);
+            let next: Vec<u32> = next.chain(parted.iter().map(|register| mutant[*register])).collect();
+            return Some(graph.aiger(&next, output));
         }
-        let (none, mutated) = (self.inputs(&graph, 0), self.inputs(&graph, number));
-        let (machine, outputs) = self.circuit.apply(&mut graph, &none, &ours);
-        let (mutant, other_outputs) = self.circuit.apply(&mut graph, &mutated, &ours);
-        let pairs: Vec<(u32, u32)> =
-            machine.iter().copied().zip(mutant).chain(outputs.into_iter().zip(other_outputs)).collect();
-        let output = graph.differ(&pairs);
-        let next: Vec<u32> = kept.iter().map(|register| machine[*register]).collect();
-        graph.aiger(&next, output)
+        None
     }
 }
 

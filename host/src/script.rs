@@ -38,7 +38,7 @@ pub enum Step {
 }
 
 /// The scripts, in this order.
-pub const SCRIPTS: [&str; 12] = [
+pub const SCRIPTS: [&str; 14] = [
     "words",
     "random",
     "refusals",
@@ -51,6 +51,8 @@ pub const SCRIPTS: [&str; 12] = [
     "labels",
     "pauses",
     "leftovers",
+    "short-aborts",
+    "sums",
 ];
 
 /// The script for machines whose counters do not start at 0.

@@ -57,19 +57,35 @@ impl Writer {
         Some(())
     }
 
-    /// The button for a few clocks, from each clock of a run on: what is in the pipeline then is not counted.
-    pub(super) fn aborts(&mut self, problem: &Problem) {
+    /// The button for that many clocks, from each clock of a run on: what is in the pipeline then is not counted.
+    pub(super) fn aborts(&mut self, problem: &Problem, clocks: u64) {
         self.load(problem);
         for clock in 0..ABORTS {
             self.set("image_count", &[self.machine.slots.min(MOST_SLOTS) as u16]);
             self.steps.push(Step::StartSwitch(true));
             self.steps.push(Step::Wait(SWITCH_CLOCKS + clock));
             self.steps.push(Step::ResetButton(true));
-            self.steps.push(Step::Wait(3));
+            self.steps.push(Step::Wait(clocks));
             self.steps.push(Step::ResetButton(false));
             self.steps.push(Step::Send(Vec::new()));
             self.steps.push(Step::StartSwitch(false));
             self.read(Region::Registers, find("status").offset, usize::from(REGISTER_WORDS - find("status").offset));
+        }
+    }
+
+    /// Checksums of ones in all bits of each number of slots, once around and further: the sums have other high bits each.
+    pub(super) fn sums(&mut self) {
+        let machine = self.machine.clone();
+        let some = machine.slots.min(MOST_SLOTS);
+        for slot in 0..some {
+            let words = vec![0xFFFF; machine.slot_words()];
+            self.write(Region::Slots, slot_offset(&machine, slot, 0), &words);
+        }
+        self.set("checksum_region", &[Region::Slots as u16]);
+        for count in 1..2 * some {
+            self.set("first_slot", &[0, count as u16]);
+            self.set("control", &[CONTROL_CHECKSUM]);
+            self.read(Region::Registers, find("checksum").offset, 4);
         }
     }
 

@@ -29,10 +29,12 @@ pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
         "checksums" => writer.checksums(problem),
         "switch-and-button" => writer.switch_and_button(problem),
         "many-runs" => writer.many_runs(problem),
-        "aborts" => writer.aborts(problem),
+        "aborts" => writer.aborts(problem, 3),
         "labels" => writer.labels(problem)?,
         "pauses" => writer.pauses(),
         "leftovers" => writer.leftovers(problem),
+        "short-aborts" => writer.aborts(problem, 1),
+        "sums" => writer.sums(),
         COUNTING => writer.counting(problem),
         _ => return None,
     }
