@@ -8,13 +8,16 @@ MACHINES := $(basename $(notdir $(wildcard configs/*.toml)))
 # Placement seeds of `make pnr`, and pairs of board and machine; without pairs, those of boards/budgets.toml.
 SEEDS ?= 1..20
 PAIRS ?=
+# Mutants of `make mutate` that are run, of the 1000 that are drawn; machine of `make mutate-all`.
+MUTANTS ?= 60
+MACHINE ?= tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check formal bench tools export pnr status report docs clean bitline
+.PHONY: help demo test check formal bench mutate mutate-all mutate-golden tools export pnr status report docs clean bitline
 
 help: ## List the targets.
 	@echo "bitline: a memristor crossbar in gateware, checked bit for bit. Targets:"
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-21s %s\n", $$1, $$2 }'
 
 demo: bitline ## Build, count the 297 test digits on a simulated board over a serial port, compare, write a report.
 	@BITLINE=$(BITLINE) scripts/demo
@@ -33,6 +36,17 @@ formal: ## Prove the blocks equal to their specifications, the link and the sequ
 
 bench: ## Measure the golden model and the simulation against the machine's own limits and against ONNX Runtime.
 	@scripts/bench
+
+mutate: bitline ## Run 60 of 1000 mutants of tiny's Verilog against R2's problems; verdicts are to be the recorded ones.
+	@scripts/tools --need yosys verilator
+	$(BITLINE) mutate --machine tiny --sample $(MUTANTS)
+
+mutate-all: bitline ## Run all 1000, prove equivalent what comes through, record it (half an hour; goes on where it was).
+	@scripts/tools --need yosys verilator
+	$(BITLINE) mutate --machine $(MACHINE) --record
+
+mutate-golden: ## Mutate golden's arithmetic with cargo-mutants and run golden's tests (hours; goes on where it was).
+	@scripts/mutate-golden
 
 tools: ## Install what is missing of Yosys, SymbiYosys, nextpnr, Verilator and Icarus under .tools/ (no root), and list them.
 	@scripts/tools

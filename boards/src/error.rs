@@ -180,12 +180,14 @@ pub enum BoardError {
 fn package(tool: &str) -> &'static str {
     match tool {
         "icebox_vlog" => ", or install IceStorm (Debian's package is fpga-icestorm)",
+        "yosys-abc" => ", or install Yosys from your system's packages (Debian's is yosys), which has it",
         _ => "",
     }
 }
 
 impl BoardError {
-    pub(crate) fn io(file: impl Into<PathBuf>, action: &'static str, reason: &std::io::Error) -> Self {
+    /// A file or program, what cannot be done with it, and why.
+    pub fn io(file: impl Into<PathBuf>, action: &'static str, reason: &std::io::Error) -> Self {
         Self::Io { file: file.into(), action, reason: reason.to_string() }
     }
 

@@ -9,14 +9,18 @@
 //!
 //! Clocks and frequencies are in hertz. Bit 0 of the LED row is its least significant.
 
+pub mod and_graph;
 pub mod bitstream;
 pub mod board;
 pub mod budget;
 pub mod constraints;
+pub(crate) mod counts;
+pub mod equivalence;
 pub mod error;
 pub mod floorplan;
 pub mod flow;
 pub mod formal;
+pub mod mutation;
 pub mod netlist;
 pub mod results;
 pub mod runs;

@@ -86,6 +86,21 @@ pub fn version(tool: &str) -> Result<String, BoardError> {
     Ok(line.unwrap_or("no version given").trim().trim_matches('"').to_string())
 }
 
+/// ABC's own words about its version, which it tells when asked inside.
+///
+/// # Errors
+/// Those of [`version`].
+pub fn abc_version() -> Result<String, BoardError> {
+    let program = find("yosys-abc")?;
+    let output = std::process::Command::new(&program)
+        .args(["-c", "version"])
+        .output()
+        .map_err(|e| BoardError::io(&program, "started", &e))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find(|line| line.contains("ABC") && line.contains("compiled"));
+    Ok(line.unwrap_or("no version given").trim().to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,9 @@
 //! model and turns bytes into bits; this side hands it clocks and bytes over a pipe. `boards/verilated/icarus.v` does the
 //! same under Icarus, in text: a thousand times slower, and a bit may be unknown there, which none of the pins may show.
 
+use crate::counts;
 use crate::error::BoardError;
+use crate::mutation::Mutants;
 use crate::netlist::Netlist;
 use crate::stage::{hash, run, stage, write};
 use crate::tools;
@@ -39,6 +41,9 @@ const OPTIONS: [&str; 14] = [
 /// And for a netlist: the cells' models, which are not written for lint; no default for a pin that is left open.
 const NETLIST_OPTIONS: [&str; 3] = ["cells.v", "-Wno-fatal", "-DNO_ICE40_DEFAULT_ASSIGNMENTS"];
 
+/// And for mutants: Yosys' Verilog is not written for lint either, and a mutant may well choose two branches of a case at once,
+/// which is for the problems to notice and not for the simulator. (It looks before all values have settled, too.)
+const MUTANT_OPTIONS: [&str; 2] = ["-Wno-fatal", "--no-assert"];
 /// The program around a model that tells what its signals did.
 const TRACE: &str = include_str!("../verilated/trace.cpp");
 /// What Verilator is told for it: it runs once, beside RustHDL, which is slower than any of its code.
@@ -53,6 +58,9 @@ const BENCH: &str = include_str!("../verilated/icarus.v");
 pub enum Simulator {
     /// Verilator: two values a bit, bytes over the pipe.
     Verilator,
+    /// Verilator on what [`compile_mutants`] takes: the mutant of that number, 0 being none. What it says when it ends early
+    /// is not shown: mutants have loops that do not settle.
+    Mutant(u32),
     /// Icarus: four values a bit, lines of text over the pipe.
     Icarus,
 }
@@ -73,12 +81,12 @@ pub struct VerilatedMachine {
     lost: bool,
 }
 
-/// Compile a machine's Verilog, unless `out` has it already; gives back the program.
+/// Compile a machine's Verilog, its counters made to start at the argument `+counts=HEX`, unless `out` has it already; gives back the program.
 ///
 /// # Errors
 /// [`BoardError`]: Verilator, `make` or a C++ compiler is missing, or says what is wrong with the Verilog.
 pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&machine.name, verilog, None, false, out)
+    build(&machine.name, &counts::at_start(verilog), None, false, &[], out)
 }
 
 /// Compile a machine's Verilog, or the netlist that was made of it, for [`crate::traced::TracedModel`].
@@ -91,7 +99,8 @@ pub fn compile_traced(
     models: Option<&str>,
     out: &Path,
 ) -> Result<PathBuf, BoardError> {
-    build(&format!("{}-traced", machine.name), verilog, models, true, out)
+    let more: &[&str] = if models.is_some() { &NETLIST_OPTIONS } else { &[] };
+    build(&format!("{}-traced", machine.name), verilog, models, true, more, out)
 }
 
 /// The same for a netlist, or an unpacked bitstream, and the models of its cells.
@@ -99,10 +108,26 @@ pub fn compile_traced(
 /// # Errors
 /// Those of [`compile`].
 pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&format!("{}-{}", machine.name, netlist.kind), &netlist.verilog, Some(&netlist.models), false, out)
+    let name = format!("{}-{}", machine.name, netlist.kind);
+    build(&name, &netlist.verilog, Some(&netlist.models), false, &NETLIST_OPTIONS, out)
 }
 
-fn build(name: &str, verilog: &str, models: Option<&str>, traced: bool, out: &Path) -> Result<PathBuf, BoardError> {
+/// The same for mutants, all in one program; see [`Simulator::Mutant`].
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_mutants(machine: &Machine, mutants: &Mutants, out: &Path) -> Result<PathBuf, BoardError> {
+    build(&format!("{}-mutated", machine.name), &mutants.verilog, None, false, &MUTANT_OPTIONS, out)
+}
+
+fn build(
+    name: &str,
+    verilog: &str,
+    models: Option<&str>,
+    traced: bool,
+    more: &[&str],
+    out: &Path,
+) -> Result<PathBuf, BoardError> {
     let version = tools::version("verilator")?;
     // The cells of a netlist are not looked into, only the blocks they are in.
     let untraced = |cells| format!("/* verilator tracing_off */\n{cells}\n/* verilator tracing_on */\n");
@@ -114,18 +139,17 @@ fn build(name: &str, verilog: &str, models: Option<&str>, traced: bool, out: &Pa
         cells.as_bytes(),
         main.as_bytes(),
         OPTIONS.join(" ").as_bytes(),
-        NETLIST_OPTIONS.join(" ").as_bytes(),
+        more.join(" ").as_bytes(),
         trace_options.join(" ").as_bytes(),
         version.as_bytes(),
     ]);
     let (folder, _) = stage(out, name, &key, |work| {
         write(&work.join("top.v"), verilog.as_bytes())?;
         write(&work.join("main.cpp"), main.as_bytes())?;
-        let mut options = [&OPTIONS[..], trace_options, &["top.v", "main.cpp"]].concat();
         if models.is_some() {
             write(&work.join("cells.v"), cells.as_bytes())?;
-            options.extend(NETLIST_OPTIONS);
         }
+        let options = [&OPTIONS[..], trace_options, &["top.v", "main.cpp"], more].concat();
         run(work, "verilator", &options, "verilator.log")
     })?;
     Ok(folder.join("obj_dir/Vtop"))
@@ -160,11 +184,30 @@ impl VerilatedMachine {
     /// # Errors
     /// [`BoardError`] if it does not start.
     pub fn start(machine: &Machine, program: &Path, simulator: Simulator, what: &str) -> Result<Self, BoardError> {
+        Self::start_at(machine, program, simulator, what, 0)
+    }
+
+    /// Start one that [`compile`] or [`compile_mutants`] made, its counters with these bits.
+    ///
+    /// # Errors
+    /// [`BoardError`] if it does not start.
+    pub fn start_at(
+        machine: &Machine,
+        program: &Path,
+        simulator: Simulator,
+        what: &str,
+        counts: u32,
+    ) -> Result<Self, BoardError> {
         let clocks_per_bit = machine.link.clocks_per_bit();
         let mut command = match simulator {
             Simulator::Verilator => {
                 let mut command = Command::new(program);
                 command.arg(clocks_per_bit.to_string());
+                command
+            }
+            Simulator::Mutant(number) => {
+                let mut command = Command::new(program);
+                command.arg(clocks_per_bit.to_string()).arg(format!("+mutant={number}")).stderr(Stdio::null());
                 command
             }
             Simulator::Icarus => {
@@ -173,6 +216,9 @@ impl VerilatedMachine {
                 command
             }
         };
+        if counts != 0 {
+            command.arg(format!("+counts={counts:x}"));
+        }
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -236,7 +282,9 @@ impl VirtualMachine for VerilatedMachine {
             && let Err(error) = self.exchange(&bytes, output, step)
         {
             // The host sees a board that does not answer any more, and says so.
-            eprintln!("the model of {} under {:?} ended: {error}", self.name, self.simulator);
+            if !matches!(self.simulator, Simulator::Mutant(_)) {
+                eprintln!("the model of {} under {:?} ended: {error}", self.name, self.simulator);
+            }
             self.lost = true;
         }
         self.clock += u64::from(step);

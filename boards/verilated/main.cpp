@@ -2,7 +2,8 @@
 //
 // Request:  u32 clocks, u8 switches (bit 0 start, bit 1 reset), u32 count, count bytes for uart_rx.
 // Response: u16 leds, u32 count, count bytes from uart_tx.
-// All numbers little-endian. The only argument is the number of clocks a bit lasts. The program ends with its stdin.
+// All numbers little-endian. The first argument is the number of clocks a bit lasts; what begins with + is for the model.
+// The program ends with its stdin.
 
 #include <cstdint>
 #include <cstdio>

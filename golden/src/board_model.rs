@@ -31,7 +31,8 @@
 //! modes as at power-on; memories, checksum and link counters are kept.
 //!
 //! Time. A byte taken is a clock, and so is each clock of a run ([`run_cycles`]) or a checksum (one a word, and one
-//! to start). Run counters change when the run ends.
+//! to start). Run counters change when the run ends. A reply takes no time: a frame that a wire would lose because the one
+//! before it is still being answered is taken here.
 
 pub mod request;
 #[cfg(test)]
@@ -158,6 +159,15 @@ impl ModelBoard {
         self.power_on.image_count = images.nrows() as u16;
         self.modes = self.power_on;
         Ok(self)
+    }
+
+    /// Let all counters start with these bits, each with as many as it has.
+    #[must_use]
+    pub fn with_counts(mut self, counts: u32) -> Self {
+        let start = |register: &str| u64::from(counts) & ((1 << find(register).width) - 1);
+        self.counters = Counters::from_values(RUN_COUNTERS.map(start));
+        [self.frames_ok, self.frames_bad, self.frames_resent] = ["frames_ok", "frames_bad", "frames_resent"].map(start);
+        self
     }
 
     /// The machine that is modelled.

@@ -36,6 +36,7 @@ fn contents(machine: &Machine) -> Contents {
             .map(|_| (0..machine.inputs()).map(|_| draw(1 << machine.input_bits) as u8).collect())
             .collect(),
         labels: vec![Some(0); machine.slots],
+        counts: 0,
     }
 }
 

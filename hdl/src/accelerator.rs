@@ -180,7 +180,9 @@ impl Accelerator {
             link_crc: LinkCrc::default(),
             address_check: AddressCheck::new(machine),
             registers: RegisterFile::new(machine, build_hash, images.len()),
-            frames: ["frames_ok", "frames_bad", "frames_resent"].map(|name| Counter::new(width(name), 1)).into(),
+            frames: ["frames_ok", "frames_bad", "frames_resent"]
+                .map(|name| Counter::new(width(name), 1).starting_at(contents.counts))
+                .into(),
             checksum: Checksum::new(machine),
             devices: DeviceArray::new(machine, &contents.devices),
             slots: SlotMemory::new(machine, &images),
@@ -196,7 +198,7 @@ impl Accelerator {
             lane_select: LaneSelect::new(machine),
             read_select: ReadSelect::new(machine),
             run_counter: std::iter::zip(RUN_COUNTERS, amounts)
-                .map(|(name, amount)| Counter::new(width(name), amount))
+                .map(|(name, amount)| Counter::new(width(name), amount).starting_at(contents.counts))
                 .collect(),
             row_group_line: Delay::new(sequencer.row_group.bits(), image),
             plane_group_line: Delay::new(sequencer.plane_group.bits(), image),

@@ -9,7 +9,7 @@ use rust_hdl::prelude::*;
 /// **Ports** `amount` is added where `enable`; `clear` sets 0 and wins. `value` out, one clock later.
 /// **Number rules** unsigned, saturates at 2^width - 1: one bit more is kept, and once it is set all bits are, from the
 /// next clock on.
-/// **State** 0 at power-on.
+/// **State** 0 at power-on, or what [`Counter::starting_at`] was given.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct Counter {
     /// Clock.
@@ -43,6 +43,14 @@ impl Counter {
             overflow_bit: Number::new(width as u64),
             all_ones: Number::new((1 << (width + 1)) - 1),
         }
+    }
+
+    /// The same, with these bits at power-on, as many as it has.
+    #[must_use]
+    pub fn starting_at(mut self, counts: u32) -> Self {
+        let width = self.value.bits();
+        self.total = Register::with_value(width + 1, u64::from(counts) & ((1 << width) - 1));
+        self
     }
 }
 

@@ -14,6 +14,8 @@ pub struct ExportOptions {
     pub contents: Contents,
     /// Clock of the board in hertz, if not the machine's own.
     pub clock_hz: Option<u32>,
+    /// What IDENTIFY answers for a build hash, if not the machine's own.
+    pub build_hash: Option<u64>,
 }
 
 /// The machine as one Verilog file whose top module is `top`.
@@ -29,7 +31,7 @@ pub fn verilog(machine: &Machine, options: &ExportOptions) -> Result<String, Hdl
         board.link.clock_hz = clock_hz;
         board.check().map_err(HdlError::Machine)?;
     }
-    let hash = build_hash(machine);
+    let hash = options.build_hash.unwrap_or_else(|| build_hash(machine));
     let mut top = Top::new(&board, hash, &options.contents)?;
     top.connect_all();
     check_all(&top).map_err(|e| HdlError::Check { message: format!("{e:?}") })?;

@@ -47,6 +47,9 @@ pub struct Contents {
     pub images: Vec<Vec<u8>>,
     /// A label an image.
     pub labels: Vec<Option<u8>>,
+    /// Bits that all counters start with, each with as many as it has; 0 for gateware, else for simulations that get to
+    /// where counters carry and saturate.
+    pub counts: u32,
 }
 
 /// Why a simulation or export cannot be made.

@@ -53,7 +53,7 @@ fn code(text: &str) -> String {
 /// Write a machine's Verilog where a tool can read it.
 fn written(machine: &Machine, contents: Contents) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("export-{}.v", machine.name));
-    std::fs::write(&path, verilog(machine, &ExportOptions { contents, clock_hz: None }).unwrap()).unwrap();
+    std::fs::write(&path, verilog(machine, &ExportOptions { contents, ..Default::default() }).unwrap()).unwrap();
     path
 }
 
@@ -104,6 +104,7 @@ fn verilog_passes_icarus() {
             devices: vec![vec![true; machine.columns()]],
             images: vec![vec![1; machine.inputs()]],
             labels: vec![Some(1)],
+            counts: 0,
         };
         let path = written(&machine, contents);
         let output = tool("iverilog").args(["-g2012", "-Wall", "-t", "null"]).arg(&path).output().unwrap();

@@ -17,6 +17,7 @@ use bitline_hdl::simulation::{Contents, LinkMode, SimulationOptions, build_hash,
 use serde::Serialize;
 
 use crate::error::HostError;
+use crate::link::ClientOptions;
 use crate::problem::Problem;
 
 /// What runs the machine.
@@ -78,11 +79,36 @@ pub struct EngineOptions {
     pub work: PathBuf,
     /// The machine as [`compile`] made it before, for many starts; else it is looked for in `work`, and made.
     pub compiled: Option<Compiled>,
+    /// Bits that the machine's counters start with, each with as many as it has.
+    pub counts: u32,
+    /// How long the host waits for the machine.
+    pub patience: ClientOptions,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { engine: Engine::default(), wire: false, vcd: None, work: "out/verilated".into(), compiled: None }
+        Self {
+            engine: Engine::default(),
+            wire: false,
+            vcd: None,
+            work: "out/verilated".into(),
+            compiled: None,
+            counts: 0,
+            patience: ClientOptions::default(),
+        }
+    }
+}
+
+impl EngineOptions {
+    /// What a machine's IDENTIFY has to answer for a build hash.
+    pub(crate) fn build_hash(&self, machine: &Machine) -> u64 {
+        self.compiled.as_ref().map_or_else(|| build_hash(machine), |compiled| compiled.build_hash)
+    }
+
+    /// Clocks of one byte on a machine's wire.
+    pub(crate) fn byte_clocks(&self, machine: &Machine) -> u64 {
+        let clocked = self.compiled.as_ref().map_or(machine, |compiled| &compiled.machine);
+        10 * u64::from(clocked.link.clocks_per_bit())
     }
 }
 
@@ -95,6 +121,7 @@ pub fn contents_of(problem: &Problem) -> Contents {
             .collect(),
         images: problem.images.rows().into_iter().map(|image| image.to_vec()).collect(),
         labels: problem.labels.clone(),
+        counts: 0,
     }
 }
 
@@ -110,9 +137,19 @@ pub struct Compiled {
     machine: Machine,
     what: &'static str,
     text: Arc<str>,
+    /// What it answers for a build hash.
+    build_hash: u64,
 }
 
 impl Compiled {
+    /// A mutant of a machine in the program that `verilated::compile_mutants` made of exported Verilog; 0 is the machine
+    /// itself.
+    pub fn mutant(machine: &Machine, text: &str, program: PathBuf, number: u32, build_hash: u64) -> Self {
+        let simulator = Simulator::Mutant(number);
+        let what = "mutated Verilog";
+        Self { program, simulator, machine: machine.clone(), what, text: text.into(), build_hash }
+    }
+
     /// The exported Verilog that it was made of.
     pub fn text(&self) -> &str {
         &self.text
@@ -132,7 +169,8 @@ impl Compiled {
 pub fn compile(machine: &Machine, options: &EngineOptions, contents: Option<&Problem>) -> Result<Compiled, HostError> {
     let clock_hz = (options.engine == Engine::Bitstream).then(|| Board::named(BITSTREAM_BOARD)).transpose()?;
     let contents = contents.map(contents_of).unwrap_or_default();
-    let text = verilog(machine, &ExportOptions { contents, clock_hz: clock_hz.map(|board| board.clock_hz) })?;
+    let clock_hz = clock_hz.map(|board| board.clock_hz);
+    let text = verilog(machine, &ExportOptions { contents, clock_hz, build_hash: None })?;
     compile_text(machine, &text, options)
 }
 
@@ -140,8 +178,8 @@ pub fn compile(machine: &Machine, options: &EngineOptions, contents: Option<&Pro
 ///
 /// # Errors
 /// [`HostError`] for a tool that is missing or failed, or a machine without room on the board.
-pub fn compile_text(machine: &Machine, text: &str, options: &EngineOptions) -> Result<Compiled, HostError> {
-    let work = &options.work;
+pub fn compile_text(described: &Machine, text: &str, options: &EngineOptions) -> Result<Compiled, HostError> {
+    let (work, machine) = (&options.work, described);
     let as_netlist = |family| -> Result<PathBuf, HostError> {
         Ok(verilated::compile_netlist(machine, &netlist(family, &machine.name, text, work)?, work)?)
     };
@@ -159,7 +197,7 @@ pub fn compile_text(machine: &Machine, text: &str, options: &EngineOptions) -> R
         }
     };
     let simulator = if options.engine == Engine::Icarus { Simulator::Icarus } else { Simulator::Verilator };
-    Ok(Compiled { program, simulator, machine, what, text: text.into() })
+    Ok(Compiled { program, simulator, build_hash: build_hash(described), machine, what, text: text.into() })
 }
 
 /// Make a machine at power-on; with `contents`, its memories hold that problem already (S001's stand-alone mode).
@@ -177,7 +215,7 @@ pub fn start(
             if let Some((option, _)) = lacking.into_iter().find(|(_, asked)| *asked) {
                 return Err(HostError::EngineLacks { engine: options.engine, option });
             }
-            let board = ModelBoard::new(machine.clone(), build_hash(machine))?;
+            let board = ModelBoard::new(machine.clone(), build_hash(machine))?.with_counts(options.counts);
             Ok(Box::new(match contents {
                 None => board,
                 Some(problem) => board.with_contents(problem.array.clone(), &problem.images, &problem.labels)?,
@@ -192,11 +230,13 @@ pub fn start(
                 None => compile(machine, options, contents)?,
             };
             let Compiled { program, simulator, machine, what, .. } = &compiled;
-            Ok(Box::new(VerilatedMachine::start(machine, program, *simulator, what)?))
+            Ok(Box::new(VerilatedMachine::start_at(machine, program, *simulator, what, options.counts)?))
         }
         Engine::Rusthdl => {
             let link = if options.wire { LinkMode::Wire } else { LinkMode::Bytes };
-            let contents = contents.map(contents_of);
+            let counts = options.counts;
+            let contents = Contents { counts, ..contents.map(contents_of).unwrap_or_default() };
+            let contents = Some(contents);
             Ok(simulate(machine, SimulationOptions { link, vcd: options.vcd.clone(), contents })?)
         }
     }

@@ -8,6 +8,8 @@ pub mod error;
 pub mod leds;
 pub mod link;
 pub mod lockstep;
+pub mod mutation;
+pub mod mutation_record;
 pub mod origin;
 pub mod outcome;
 pub mod problem;
@@ -15,7 +17,9 @@ pub mod problem_set;
 pub mod procedure;
 pub mod register_page;
 pub mod report;
+pub mod script;
 pub mod simulated_run;
+pub mod status;
 pub mod verify;
 pub mod waves;
 

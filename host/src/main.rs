@@ -1,7 +1,7 @@
 //! The command `bitline`.
 //!
 //! What it prints on stdout is the result; stderr is the talk. It exits with 0 if all is equal or done, 1 if machine and
-//! golden model differ or what was built misses its clock, 2 if it could not do what was asked.
+//! golden model differ, a mutant is not caught, or what was built misses its clock, 2 if it could not do what was asked.
 
 mod commands;
 
@@ -31,6 +31,10 @@ fn main() -> ExitCode {
         Ok(Verdict::Equal) => ExitCode::SUCCESS,
         Ok(Verdict::Differs) => {
             eprintln!("machine and golden model differ; to see it again: {}", command_line());
+            ExitCode::from(1)
+        }
+        Ok(Verdict::Missed) => {
+            eprintln!("mutants came through that are not proved equivalent; to see it again: {}", command_line());
             ExitCode::from(1)
         }
         Ok(Verdict::TooSlow) => {

@@ -10,6 +10,7 @@ use rand::Rng;
 
 use crate::error::HostError;
 use crate::problem::{Problem, Source};
+use crate::script::{COUNTING, SCRIPTS, Step, script};
 
 /// Most images of a random problem.
 const MOST_IMAGES: usize = 8;
@@ -23,11 +24,19 @@ const SHIPPED: &str = "first-";
 /// A problem and the name that makes it again, with its seed.
 #[derive(Debug, Clone)]
 pub struct NamedProblem {
-    /// `corner/...`, `digits/first-N` or `random/N`.
+    /// `corner/...`, `digits/first-N`, `link/...`, `counts/...` or `random/N`.
     pub name: String,
     /// The problem.
     pub problem: Problem,
+    /// What is done with the machine, byte by byte, instead of running the problem.
+    pub script: Option<Vec<Step>>,
+    /// Bits that the machine's counters start with; 0 where they start as they do on a board.
+    pub counts: u32,
 }
+
+/// Bits that counters of 16 and of 32 bits start with in the problems `counts/...`: every second one, a carry through all but
+/// the top one, the top.
+const COUNTS: [u32; 5] = [0x5555_5555, 0xAAAA_AAAA, 0x7FFF_FFF9, 0xFFFF_7FF9, 0xFFFF_FFF1];
 
 /// The corners, in this order.
 const CORNERS: [&str; 11] = [
@@ -54,12 +63,15 @@ pub fn saturating(machine: &Machine) -> Machine {
     Machine { name, quantizer: QuantizerConfig { bits, ..machine.quantizer }, ..machine.clone() }
 }
 
-/// Names of a machine's set: every corner, for a machine of digits the shipped network's first images, and `random` random
-/// problems, the first of which is `random/SEED`.
+/// Names of a machine's set: every corner, for a machine of digits the shipped network's first images, every script of
+/// [`crate::script`], counters that do not start at 0, and `random` random problems, the first of which is `random/SEED`.
 pub fn names(machine: &Machine, seed: u64, random: u64) -> Vec<String> {
     let corners = CORNERS.iter().map(|corner| format!("corner/{corner}"));
     let shipped = (machine.inputs() == PIXELS).then(|| format!("digits/{SHIPPED}{SHIPPED_IMAGES}"));
-    corners.chain(shipped).chain((0..random).map(|k| format!("random/{}", seed.wrapping_add(k)))).collect()
+    let scripts = SCRIPTS.iter().map(|script| format!("link/{script}"));
+    let counts = COUNTS.iter().map(|counts| format!("counts/{counts:08x}"));
+    let random = (0..random).map(|k| format!("random/{}", seed.wrapping_add(k)));
+    corners.chain(shipped).chain(scripts).chain(counts).chain(random).collect()
 }
 
 /// The problem of that name. Corners draw what they leave open from `seed`.
@@ -68,6 +80,7 @@ pub fn names(machine: &Machine, seed: u64, random: u64) -> Vec<String> {
 /// [`HostError::ProblemName`] lists the names; [`HostError::Golden`] for a machine that cannot hold it.
 pub fn make(machine: &Machine, name: &str, seed: u64) -> Result<NamedProblem, HostError> {
     let unknown = || HostError::ProblemName { name: name.to_string(), known: names(machine, seed, 1).join(", ") };
+    let (mut steps, mut counts) = (None, 0);
     let problem = match name.split_once('/') {
         Some(("random", number)) => {
             let number = number.parse().map_err(|_| unknown())?;
@@ -79,9 +92,20 @@ pub fn make(machine: &Machine, name: &str, seed: u64) -> Result<NamedProblem, Ho
             Problem::new(machine.clone(), &Source::Shipped, Some(images))?
         }
         Some(("corner", corner)) if CORNERS.contains(&corner) => make_corner(machine, corner, seed)?,
+        Some(("counts", bits)) => {
+            counts = u32::from_str_radix(bits, 16).map_err(|_| unknown())?;
+            let problem = Problem::new(machine.clone(), &Source::MadeUp(seed), None)?;
+            steps = script(COUNTING, &problem, seed);
+            problem
+        }
+        Some(("link", name)) if SCRIPTS.contains(&name) => {
+            let problem = Problem::new(machine.clone(), &Source::MadeUp(seed), None)?;
+            steps = Some(script(name, &problem, seed).ok_or_else(unknown)?);
+            problem
+        }
         _ => return Err(unknown()),
     };
-    Ok(NamedProblem { name: name.to_string(), problem })
+    Ok(NamedProblem { name: name.to_string(), problem, script: steps, counts })
 }
 
 fn make_corner(machine: &Machine, corner: &str, seed: u64) -> Result<Problem, HostError> {

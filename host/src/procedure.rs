@@ -27,6 +27,27 @@ pub struct LinkHealth {
     pub host: LinkStatistics,
 }
 
+impl LinkHealth {
+    /// What is not as it is on a wire that loses nothing: every request is received once, whole, and answered once.
+    pub fn first_fault(&self) -> Option<String> {
+        let LinkStatistics { requests, resent, timeouts, damaged_requests, damaged_replies, stray_replies } = self.host;
+        // The last two requests ask for the other two counters.
+        [
+            ("frames_ok", self.frames_ok, requests.saturating_sub(2)),
+            ("frames_bad", self.frames_bad, 0),
+            ("frames_resent", self.frames_resent, 0),
+            ("requests sent again", resent, 0),
+            ("waits in silence", timeouts, 0),
+            ("damaged requests", damaged_requests, 0),
+            ("damaged replies", damaged_replies, 0),
+            ("stray replies", stray_replies, 0),
+        ]
+        .into_iter()
+        .find(|(_, got, expected)| got != expected)
+        .map(|(what, got, expected)| format!("{what}: {got}, on a wire that loses nothing {expected}"))
+    }
+}
+
 /// What the machine gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {

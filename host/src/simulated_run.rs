@@ -2,12 +2,10 @@
 
 use std::time::Instant;
 
-use bitline_hdl::simulation::build_hash;
-
 use crate::comparison::{Expected, expect};
 use crate::engine::{EngineOptions, start};
 use crate::error::HostError;
-use crate::link::{Client, ClientOptions, InProcessPort};
+use crate::link::{Client, InProcessPort};
 use crate::outcome::{Circumstances, Outcome};
 use crate::problem::Problem;
 use crate::procedure::{self, Measured, Step};
@@ -42,9 +40,9 @@ pub fn run(
     let machine = start(&problem.machine, options, None)?;
     let engine = format!("{}: {}", options.engine, machine.description());
     let port = InProcessPort::new(machine, problem.machine.link.clock_hz);
-    let mut client = Client::new(port, ClientOptions::default());
+    let mut client = Client::new(port, options.patience);
     let started = Instant::now();
-    let hash = build_hash(&problem.machine);
+    let hash = options.build_hash(&problem.machine);
     let measured = procedure::run(&mut client, problem, hash, progress, &mut |port| {
         if let Some((row, column)) = fault_flip
             && !port.machine_mut().flip_device(row, column)

@@ -68,7 +68,11 @@ impl Cell {
 pub fn placed(records: &[&Record], design: &str) -> Cell {
     let usages: Vec<_> = records.iter().filter_map(|record| record.usage.as_ref()).collect();
     let Some(slowest) = usages.iter().map(|usage| usage.clock_hz).min() else {
-        return Cell::Red(if records.is_empty() { "not run".into() } else { format!("none of {} seeds", records.len()) });
+        return Cell::Red(if records.is_empty() {
+            "not run".into()
+        } else {
+            format!("none of {} seeds", records.len())
+        });
     };
     let (all, megahertz) = (usages.len() == records.len(), slowest as f64 / 1e6);
     let text = format!("{megahertz:.1} MHz, {} of {} seeds", usages.len(), records.len());
@@ -128,7 +132,8 @@ pub fn table(root: &Path) -> Result<String, BoardError> {
     pairs.extend(alone);
     pairs.sort_by_key(|(machine, _)| Machine::names().position(|name| name == machine));
     for (name, board) in pairs {
-        let machine = Machine::named(&name).map_err(|e| BoardError::Export { machine: name.clone(), reason: e.to_string() })?;
+        let machine =
+            Machine::named(&name).map_err(|e| BoardError::Export { machine: name.clone(), reason: e.to_string() })?;
         let board = board.map(|board| Board::named(&board)).transpose()?;
         let design = runs::design_of(&machine)?;
         let place = match &board {
@@ -208,7 +213,10 @@ mod tests {
         let good = vec![record(30_000_000, "new"); SEEDS];
         assert_eq!(cell(&good), Cell::Green("30.0 MHz, 20 of 20 seeds".into()));
         assert_eq!(cell(&good[1..]), Cell::Amber("30.0 MHz, 19 of 19 seeds".into()));
-        assert_eq!(cell(&vec![record(30_000_000, "old"); SEEDS]), Cell::Amber("30.0 MHz, 20 of 20 seeds, earlier".into()));
+        assert_eq!(
+            cell(&vec![record(30_000_000, "old"); SEEDS]),
+            Cell::Amber("30.0 MHz, 20 of 20 seeds, earlier".into())
+        );
         let mut one_slow = good.clone();
         one_slow[7] = record(11_000_000, "new");
         assert_eq!(cell(&one_slow), Cell::Red("11.0 MHz, 20 of 20 seeds".into()));

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Instant;
 
+use bitline_golden::board_model::ModelBoard;
 use bitline_golden::machine::Machine;
 use bitline_golden::packed;
 use ndarray::Array2;
@@ -12,12 +13,12 @@ use serde::Serialize;
 
 use crate::bisection::{Bisection, Files, bisect};
 use crate::comparison::{Difference, expect};
-use crate::engine::{Compiled, Engine, EngineOptions, compile};
+use crate::engine::{Compiled, Engine, EngineOptions, compile, start};
 use crate::error::HostError;
 use crate::problem::Problem;
 use crate::problem_set::NamedProblem;
 use crate::procedure::batches;
-use crate::simulated_run;
+use crate::{script, simulated_run};
 
 /// A rung: what is compared with golden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -63,11 +64,20 @@ pub fn description(engine: Engine) -> &'static str {
     }
 }
 
-/// Whether an engine runs a problem of a rung's set: Icarus, at a few thousand clocks a second, takes those of a small
-/// machine with few images.
-pub fn is_run(engine: Engine, problem: &Problem) -> bool {
+/// Whether an engine runs a problem of a rung's set: golden is what a script is held against, and Icarus, at a few thousand
+/// clocks a second, takes no script and the problems of a small machine with few images.
+pub fn is_run(engine: Engine, named: &NamedProblem) -> bool {
+    let problem = &named.problem;
     let devices = problem.machine.rows * problem.machine.columns();
-    engine != Engine::Icarus || (devices <= ICARUS_DEVICES && problem.images.nrows() <= ICARUS_IMAGES)
+    match engine {
+        Engine::Golden => named.script.is_none(),
+        Engine::Icarus => {
+            named.script.is_none() && devices <= ICARUS_DEVICES && problem.images.nrows() <= ICARUS_IMAGES
+        }
+        // Their counters' start is part of a netlist.
+        Engine::Netlist | Engine::NetlistEcp5 | Engine::Bitstream => named.counts == 0,
+        Engine::Rusthdl | Engine::Verilator => true,
+    }
 }
 
 /// Most devices of a machine that Icarus runs.
@@ -121,7 +131,7 @@ pub struct RungResult {
     pub engine: Engine,
     /// Problems run.
     pub problems: usize,
-    /// Outputs compared.
+    /// Outputs compared; of a script, bytes answered.
     pub outputs: usize,
     /// Counters compared.
     pub counters: usize,
@@ -133,11 +143,15 @@ pub struct RungResult {
 
 /// What one problem said.
 #[derive(Default)]
-struct Compared {
-    outputs: usize,
-    counters: usize,
-    difference: Option<String>,
-    first: Option<Difference>,
+pub(crate) struct Compared {
+    /// Outputs that were compared, or bytes and LEDs.
+    pub(crate) outputs: usize,
+    /// Counters that were compared.
+    pub(crate) counters: usize,
+    /// The first difference.
+    pub(crate) difference: Option<String>,
+    /// The same as numbers, of an output or a counter.
+    pub(crate) first: Option<Difference>,
 }
 
 /// What can be chosen about a climb.
@@ -164,6 +178,8 @@ pub enum Progress {
 
 /// Why a failure of R0 or R1 names no block.
 const NOTHING_BELOW: &str = "golden has no blocks to compare with: below this rung there is nothing to bisect against";
+/// Why a script names none.
+const A_SCRIPT: &str = "a script's difference is a byte on the link, not a block's: only problems are bisected";
 /// Why a further failure names none.
 const NOT_THE_FIRST: &str = "only an engine's first difference is bisected: run this problem alone";
 
@@ -185,11 +201,11 @@ pub fn climb(
     let mut compiled: Vec<(Machine, Compiled)> = Vec::new();
     let mut result =
         RungResult { rung, engine, problems: 0, outputs: 0, counters: 0, failures: Vec::new(), seconds: 0.0 };
-    for named in problems.iter().filter(|named| is_run(engine, &named.problem)) {
-        let NamedProblem { name, problem } = named;
+    for named in problems.iter().filter(|named| is_run(engine, named)) {
+        let NamedProblem { name, problem, script, .. } = named;
         let (compared, stopped) = match engine {
             Engine::Golden => (against_product(problem)?, None),
-            Engine::Rusthdl => (on_engine(problem, &options)?, None),
+            Engine::Rusthdl => (on_engine(named, &options)?, None),
             _ => {
                 // Once a machine: the set has few machines and may have thousands of problems.
                 options.compiled = match compiled.iter().find(|(machine, _)| *machine == problem.machine) {
@@ -200,8 +216,9 @@ pub fn climb(
                         Some(program)
                     }
                 };
-                match on_engine(problem, &options) {
+                match on_engine(named, &options) {
                     Ok(compared) => (compared, None),
+                    Err(error) if script.is_some() => return Err(error),
                     Err(error) => {
                         (Compared { difference: Some(error.to_string()), ..Compared::default() }, Some(error))
                     }
@@ -225,7 +242,7 @@ pub fn climb(
                 ),
             };
             let is_first = result.failures.is_empty();
-            match options.compiled.as_ref().filter(|_| is_first) {
+            match options.compiled.as_ref().filter(|_| is_first && script.is_none()) {
                 Some(program) => {
                     seen(Progress::Bisecting);
                     let waves = how.waves.map(|folder| folder.join(wave_name(rung, engine, name)));
@@ -240,6 +257,7 @@ pub fn climb(
                 None if engine == Engine::Golden || engine == Engine::Rusthdl => {
                     failure.not_bisected = Some(NOTHING_BELOW);
                 }
+                None if script.is_some() => failure.not_bisected = Some(A_SCRIPT),
                 None => failure.not_bisected = Some(NOT_THE_FIRST),
             }
             result.failures.push(failure);
@@ -255,13 +273,29 @@ fn wave_name(rung: Rung, engine: Engine, problem: &str) -> String {
     format!("{rung}-{engine}-{}", problem.replace('/', "-"))
 }
 
-fn on_engine(problem: &Problem, options: &EngineOptions) -> Result<Compared, HostError> {
-    let outcome = simulated_run::run(problem, options, None, &mut |_| ())?.outcome;
+/// Run a problem or a script on an engine: outputs, counters and the link's health, or every byte, must be golden's.
+///
+/// # Errors
+/// [`HostError`] for whatever keeps it from running to its end.
+pub(crate) fn on_engine(named: &NamedProblem, options: &EngineOptions) -> Result<Compared, HostError> {
+    let problem = &named.problem;
+    if let Some(steps) = &named.script {
+        let options = EngineOptions { counts: named.counts, ..options.clone() };
+        let mut machine = start(&problem.machine, &options, None)?;
+        let model = ModelBoard::new(problem.machine.clone(), options.build_hash(&problem.machine))?;
+        let model = model.with_counts(named.counts);
+        let byte_clocks = options.byte_clocks(&problem.machine);
+        let (difference, outputs) = script::compare(model, steps, &mut *machine, byte_clocks);
+        return Ok(Compared { outputs, difference, ..Compared::default() });
+    }
+    let run = simulated_run::run(problem, options, None, &mut |_| ())?;
+    let first = run.outcome.first_difference;
+    let difference = first.as_ref().map(|difference| format!("layer 0, {difference}"));
     Ok(Compared {
-        outputs: outcome.outputs_compared,
-        counters: outcome.counters.0.len(),
-        difference: outcome.first_difference.as_ref().map(|difference| format!("layer 0, {difference}")),
-        first: outcome.first_difference,
+        outputs: run.outcome.outputs_compared,
+        counters: run.outcome.counters.0.len(),
+        difference: difference.or_else(|| run.measured.link.first_fault()),
+        first,
     })
 }
 

@@ -22,6 +22,22 @@ fn registers_page_is_the_register_map() {
     check("registers.md", &bitline_host::register_page::page());
 }
 
+/// The page of mutation keeps its text; what is between the marks is made from the record.
+#[test]
+fn mutation_page_has_the_recorded_figures() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let records = bitline_host::mutation_record::read(&root.join(bitline_host::mutation_record::FILE)).unwrap();
+    assert!(!records.is_empty(), "docs/results/mutation.jsonl has no record");
+    let page = std::fs::read_to_string(root.join("docs/book/mutation.md")).unwrap();
+    let (before, rest) = page.split_once(FIGURES).expect("the page has the mark before the figures");
+    let (_, after) = rest.split_once(END).expect("the page has the mark after the figures");
+    let table = bitline_host::mutation_record::table(&records);
+    check("mutation.md", &format!("{before}{FIGURES}\n{table}{END}{after}"));
+}
+
+const FIGURES: &str = "<!-- made from docs/results/mutation.jsonl -->";
+const END: &str = "<!-- end of what is made -->";
+
 const COMMAND_LINE: &str = "\
 # The command line
 
@@ -33,7 +49,7 @@ What `bitline` prints on stdout is the result, what it prints on stderr is the t
 | --- | --- |
 | 0 | done, and where something was compared, equal |
 | 1 | the machine and the golden model differ; the first difference is named with image, output and clock; or \
-what was built misses its clock |
+what was built misses its clock; or a mutant is not caught |
 | 2 | it could not do what was asked; the message says what to do, and the command is repeated |
 
 `sim`, `run`, `board` and `report` need no network file: the shipped `networks/digits.safetensors` is built in, and the \
@@ -68,7 +84,10 @@ fn command_line_page_is_the_help() {
         format!("```text\n{}\n```\n", lines.join("\n"))
     };
     text += &format!("## bitline\n\n{}", help(None));
-    for verb in ["train", "quantize", "sim", "verify", "run", "board", "export", "build", "flash", "report", "doctor"] {
+    let verbs = [
+        "train", "quantize", "sim", "verify", "mutate", "run", "board", "export", "build", "flash", "report", "doctor",
+    ];
+    for verb in verbs {
         text += &format!("\n## bitline {verb}\n\n{}", help(Some(verb)));
     }
     check("command-line.md", &text);

@@ -40,7 +40,7 @@ impl Design {
     /// # Errors
     /// [`BoardError::Export`] if it has no Verilog.
     pub fn new(machine: &Machine, contents: Contents) -> Result<Self, BoardError> {
-        let options = ExportOptions { contents: contents.clone(), clock_hz: None };
+        let options = ExportOptions { contents: contents.clone(), ..Default::default() };
         let text = verilog(machine, &options)
             .map_err(|e| BoardError::Export { machine: machine.name.clone(), reason: e.to_string() })?;
         Ok(Self::of_text(machine, contents, &text))
@@ -208,6 +208,7 @@ fn made_up(machine: &Machine) -> Contents {
             .map(|_| (0..machine.inputs()).map(|_| next(1 << machine.input_bits) as u8).collect())
             .collect(),
         labels: (0..images).map(|_| Some(next(machine.outputs as u32) as u8)).collect(),
+        counts: 0,
     }
 }
 

@@ -76,6 +76,7 @@ impl Problem {
             devices: (0..devices.rows()).map(|r| (0..devices.columns()).map(|c| devices.get(r, c)).collect()).collect(),
             images: self.images.rows().into_iter().map(|image| image.to_vec()).collect(),
             labels: self.labels.clone(),
+            counts: 0,
         }
     }
 

@@ -31,7 +31,7 @@ pub fn run(arguments: &ExportArguments) -> anyhow::Result<Verdict> {
     let machine = arguments.machine.machine()?;
     let contents = arguments.built_in.then(|| built_in_problem(&machine)).transpose()?;
     let contents = contents.as_ref().map(contents_of).unwrap_or_default();
-    let text = verilog(&machine, &ExportOptions { contents, clock_hz: arguments.clock_hz })?;
+    let text = verilog(&machine, &ExportOptions { contents, clock_hz: arguments.clock_hz, build_hash: None })?;
     let folder = &arguments.out;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{} cannot be made; choose another --out", folder.display()))?;

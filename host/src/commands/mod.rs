@@ -6,6 +6,7 @@ mod build;
 mod doctor;
 mod export;
 mod flash;
+mod mutate;
 mod quantize;
 mod report;
 mod run;
@@ -22,6 +23,8 @@ pub enum Verdict {
     Equal,
     /// Machine and golden model differ.
     Differs,
+    /// A mutant came through that is not proved equivalent.
+    Missed,
     /// What was built misses its clock.
     TooSlow,
     /// Something that is needed is missing.
@@ -53,6 +56,8 @@ pub enum Command {
     Board(board::BoardArguments),
     /// Run one set of problems, corners and random ones, on the rungs of the ladder, and compare each with the golden model
     Verify(verify::VerifyArguments),
+    /// Mutate a machine's Verilog, and see how many of the mutants the problems of R2 catch
+    Mutate(mutate::MutateArguments),
     /// Write a machine's gateware as Verilog
     Export(export::ExportArguments),
     /// Make a machine's bitstream for a board: synthesis, place and route, packing; what is there already is not made again
@@ -77,6 +82,7 @@ pub fn run(command: Command) -> anyhow::Result<Verdict> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Board(arguments) => board::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Mutate(arguments) => mutate::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Flash(arguments) => flash::run(&arguments),

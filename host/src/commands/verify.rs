@@ -83,7 +83,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
     let mut failed = false;
     let runs = arguments.rung.0.iter().flat_map(|rung| rung.engines().iter().map(|engine| (*rung, *engine)));
     for (rung, engine) in runs {
-        let count = problems.iter().filter(|named| is_run(engine, &named.problem)).count();
+        let count = problems.iter().filter(|named| is_run(engine, named)).count();
         if count == 0 {
             eprintln!("{rung} {}: none of these problems is small enough for it", description(engine));
             continue;
@@ -102,7 +102,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
         };
         failed |= !result.failures.is_empty();
         if let Some(file) = &arguments.record {
-            let run: Vec<&NamedProblem> = problems.iter().filter(|named| is_run(engine, &named.problem)).collect();
+            let run: Vec<&NamedProblem> = problems.iter().filter(|named| is_run(engine, named)).collect();
             runs::put(file, recorded(&machine, &result, &run, arguments)?)?;
         }
         if arguments.json {
@@ -163,12 +163,12 @@ fn tools_of(engine: Engine) -> &'static [&'static str] {
     }
 }
 
-/// Of every problem's name, machine, devices (stuck ones too), images and labels, the first sixteen digits.
+/// Of every problem's name, machine, devices (stuck ones too), images, labels and script, the first sixteen digits.
 fn checksum(problems: &[&NamedProblem]) -> String {
     let mut bytes = Vec::new();
-    for NamedProblem { name, problem, .. } in problems {
+    for NamedProblem { name, problem, script, counts } in problems {
         let (array, machine) = (&problem.array, &problem.machine);
-        bytes.extend(name.bytes().chain(format!("{machine:?}").bytes()));
+        bytes.extend(name.bytes().chain(format!("{machine:?}{script:?}{counts:x}").bytes()));
         for (row, column) in (0..array.rows()).flat_map(|row| (0..array.columns()).map(move |column| (row, column))) {
             bytes.push(u8::from(array.get(row, column)) | u8::from(array.stuck(row, column).is_some()) << 1);
         }

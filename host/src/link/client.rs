@@ -20,13 +20,21 @@ pub struct ClientOptions {
     pub attempts: u32,
     /// How long a run or a checksum may show no progress.
     pub stall: Duration,
+    /// How long a run or a checksum may last at all.
+    pub longest: Duration,
     /// Sequence number of the first request, 1..=255; 0 counts as 1.
     pub first_sequence: u8,
 }
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_millis(800), attempts: 5, stall: Duration::from_secs(10), first_sequence: 1 }
+        Self {
+            timeout: Duration::from_millis(800),
+            attempts: 5,
+            stall: Duration::from_secs(10),
+            longest: Duration::MAX,
+            first_sequence: 1,
+        }
     }
 }
 
@@ -264,6 +272,7 @@ impl<P: Port> Client<P> {
         let (first, end) = (find("status").offset, REGISTER_WORDS);
         let images = usize::from(find("images").offset - first);
         let (mut moved, mut seen) = (self.port.now(), u64::MAX);
+        let deadline = self.port.now().saturating_add(self.options.longest);
         let mut pause = Duration::from_micros(200);
         loop {
             // Status and counters in one READ; counters of a run under way only show that it moves.
@@ -277,6 +286,9 @@ impl<P: Port> Client<P> {
             }
             if self.port.now() > moved + self.options.stall {
                 return Err(HostError::Stuck { port: self.port.name().into(), work, waited: self.options.stall });
+            }
+            if self.port.now() > deadline {
+                return Err(HostError::Stuck { port: self.port.name().into(), work, waited: self.options.longest });
             }
             self.port.pause(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
