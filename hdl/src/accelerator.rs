@@ -157,7 +157,7 @@ impl Accelerator {
         let output_groups = machine.outputs.div_ceil(machine.output_lanes());
         let data = Memory::LATENCY_CYCLES;
         let image = data + ImageRegister::latency_cycles(machine);
-        let pulse_data = if pulse_groups(machine) == 1 { image } else { image + LaneSelect::latency_cycles(machine) };
+        let pulse_data = if pulse_groups(machine) == 1 { image } else { data + LaneSelect::LATENCY_CYCLES };
         let rows = image + Feeder::latency_cycles(machine);
         let count = rows + ColumnCounter::latency_cycles(machine);
         let sum = count + ShiftAdd::LATENCY_CYCLES;
@@ -203,7 +203,7 @@ impl Accelerator {
             row_group_line: Delay::new(sequencer.row_group.bits(), image),
             plane_group_line: Delay::new(sequencer.plane_group.bits(), image),
             row_first_line: FlagDelay::new(rows),
-            lane_group_line: Delay::new(sequencer.pulse_group.bits(), image),
+            lane_group_line: Delay::new(sequencer.pulse_group.bits(), data),
             pulse_group_line: Delay::new(sequencer.pulse_group.bits(), pulse_data),
             pulse_enable_line: FlagDelay::new(pulse_data),
             count_valid_line: FlagDelay::new(count),
@@ -214,7 +214,7 @@ impl Accelerator {
             sum_group: Register::new(bits_to_index(output_groups)),
             last_group: constant(output_groups - 1),
             at_last_group: Signal::default(),
-            read_lane_line: Delay::new(bits_to_index(machine.column_lanes.max(machine.slot_words())), image),
+            read_lane_line: Delay::new(bits_to_index(machine.column_lanes.max(machine.slot_words())), data),
             switch_stage: (0..2).map(|_| DFF::default()).collect(),
             switch_served: DFF::default(),
             correct: DFF::default(),

@@ -157,7 +157,7 @@ fn latency_of_every_block_is_its_constant() {
         ),
         (
             "lane_select",
-            LaneSelect::latency_cycles(&tiny()),
+            LaneSelect::LATENCY_CYCLES,
             latency(LaneSelect::new(&tiny()), |b, on| b.data.next[0] = ones(on), |b| b.word.val() == 1),
         ),
         (

@@ -66,7 +66,7 @@ pub fn description(engine: Engine) -> &'static str {
 
 /// Whether an engine runs a problem of a rung's set: golden is what a script is held against, and Icarus, at a few thousand
 /// clocks a second, takes no script and the problems of a small machine with few images.
-pub fn is_run(engine: Engine, named: &NamedProblem) -> bool {
+fn is_run(engine: Engine, named: &NamedProblem) -> bool {
     let problem = &named.problem;
     let devices = problem.machine.rows * problem.machine.columns();
     match engine {
@@ -80,6 +80,14 @@ pub fn is_run(engine: Engine, named: &NamedProblem) -> bool {
     }
 }
 
+/// The problems of a set that an engine runs: those that [`is_run`] names, of which Icarus takes the first few.
+pub fn run_by(engine: Engine, problems: &[NamedProblem]) -> impl Iterator<Item = &NamedProblem> {
+    let most = if engine == Engine::Icarus { ICARUS_PROBLEMS } else { usize::MAX };
+    problems.iter().filter(move |named| is_run(engine, named)).take(most)
+}
+
+/// Most problems that Icarus runs, at about a second each.
+const ICARUS_PROBLEMS: usize = 30;
 /// Most devices of a machine that Icarus runs.
 const ICARUS_DEVICES: usize = 256;
 /// Most images of a problem that Icarus runs.
@@ -183,7 +191,7 @@ const A_SCRIPT: &str = "a script's difference is a byte on the link, not a block
 /// Why a further failure names none.
 const NOT_THE_FIRST: &str = "only an engine's first difference is bisected: run this problem alone";
 
-/// Run the problems that [`is_run`] names on one of a rung's engines, and look for the block in which the first failure
+/// Run the problems that [`run_by`] names on one of a rung's engines, and look for the block in which the first failure
 /// begins; `seen` is called on the way.
 ///
 /// # Errors
@@ -201,7 +209,7 @@ pub fn climb(
     let mut compiled: Vec<(Machine, Compiled)> = Vec::new();
     let mut result =
         RungResult { rung, engine, problems: 0, outputs: 0, counters: 0, failures: Vec::new(), seconds: 0.0 };
-    for named in problems.iter().filter(|named| is_run(engine, named)) {
+    for named in run_by(engine, problems) {
         let NamedProblem { name, problem, script, .. } = named;
         let (compared, stopped) = match engine {
             Engine::Golden => (against_product(problem)?, None),

@@ -64,20 +64,23 @@ fn feeder(machine: &Machine) -> Claim {
     Claim::new(property, Method::AnyState { depth: clocks + 1 }, clocks + 1, text)
 }
 
-/// The lane asked for, 0 beyond the last; a clock later, or at once where the image is registered before.
+/// The lane asked for a clock ago, 0 beyond the last, of the slot then; of the slot now where the image is registered before.
 fn lane_select(machine: &Machine) -> Claim {
     let (lanes, clocks) = (machine.slot_words(), 1 - timing::image_register_cycles(machine) as usize);
-    let text = format!("wire [15:0] f_word = lane < {lanes} ? data >> (16 * lane) : 0;\n")
-        + &line("f_word", 16, clocks)
-        + &age(clocks)
+    let text = line("lane", 16, 1)
+        + &line("data", lanes * 16, clocks)
         + &format!(
-            "always @(*) if (f_age >= {clocks}) is_the_lane: assert (word == {});\n\
-             always @(*) cover (f_age >= {clocks} && word == 16'h1234);\nalways @(*) cover (lane == {});\n",
-            ago("f_word", clocks),
+            "wire [15:0] f_word = $unsigned(lane_1) < {lanes} ? {} >> (16 * $unsigned(lane_1)) : 0;\n",
+            ago("data", clocks)
+        )
+        + &age(1)
+        + &format!(
+            "always @(*) if (f_age >= 1) is_the_lane: assert (word == f_word);\n\
+             always @(*) cover (f_age >= 1 && word == 16'h1234);\nalways @(*) cover (lane == {});\n",
             lanes - 1
         );
-    let property = format!("word = lane of the slot, {lanes} lanes, {clocks} clocks later");
-    Claim::new(property, Method::AnyState { depth: clocks + 1 }, clocks + 1, text)
+    let property = format!("word = lane asked for a clock ago of the slot {clocks} clocks ago, {lanes} lanes");
+    Claim::new(property, Method::AnyState { depth: 2 }, 2, text)
 }
 
 /// The word of the region asked for: devices and label of two clocks ago, the slot's lane of one clock ago.

@@ -39,9 +39,10 @@ fn clocks(machine: &Machine, module: &str) -> u64 {
         image
     };
     match module.strip_prefix(INSIDE).unwrap_or_default() {
-        "row_group_line" | "plane_group_line" | "lane_group_line" | "read_lane_line" => image,
+        "row_group_line" | "plane_group_line" => image,
         "row_first_line" => rows,
         "pulse_group_line" | "pulse_enable_line" => pulses,
+        "lane_group_line" | "read_lane_line" => memory,
         "count_valid_line" | "output_first_line" | "subgroup_line" | "count_plane_group_line" => count,
         "sum_valid_line" => count + timing::SHIFT_ADD_CYCLES,
         _ => 1,

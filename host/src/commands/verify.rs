@@ -8,7 +8,7 @@ use bitline_boards::{BoardError, stage, tools};
 use bitline_golden::machine::Machine;
 use bitline_host::engine::{Engine, EngineOptions};
 use bitline_host::problem_set::{NamedProblem, make, names};
-use bitline_host::verify::{ClimbOptions, Failure, Progress, Rung, RungResult, climb, description, is_run};
+use bitline_host::verify::{ClimbOptions, Failure, Progress, Rung, RungResult, climb, description, run_by};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -83,7 +83,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
     let mut failed = false;
     let runs = arguments.rung.0.iter().flat_map(|rung| rung.engines().iter().map(|engine| (*rung, *engine)));
     for (rung, engine) in runs {
-        let count = problems.iter().filter(|named| is_run(engine, named)).count();
+        let count = run_by(engine, &problems).count();
         if count == 0 {
             eprintln!("{rung} {}: none of these problems is small enough for it", description(engine));
             continue;
@@ -102,7 +102,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
         };
         failed |= !result.failures.is_empty();
         if let Some(file) = &arguments.record {
-            let run: Vec<&NamedProblem> = problems.iter().filter(|named| is_run(engine, named)).collect();
+            let run: Vec<&NamedProblem> = run_by(engine, &problems).collect();
             runs::put(file, recorded(&machine, &result, &run, arguments)?)?;
         }
         if arguments.json {
