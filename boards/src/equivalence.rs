@@ -34,6 +34,8 @@ const SAME_OUTPUTS: &str = "same outputs for ever";
 const MOST_CLOCKS: usize = 4;
 /// Bits of a memory from which on the second claim lets it hold anything.
 const LARGE: usize = 128;
+/// Time that ABC has for what comes before its search.
+const MERGING: Duration = Duration::from_secs(20);
 /// What ABC does with a claim before it is given a limit of time.
 const SEARCH: &str = "strash; &get; &scorr; &put; pdr";
 
@@ -104,7 +106,8 @@ impl Prover {
             return Ok(proof);
         }
         let large = self.large_memories();
-        let close_by = (1..=MOST_CLOCKS).map(|clocks| (self.states_differ(mutant.number, clocks, &large), SAME_ELSEWHERE));
+        let close_by =
+            (1..=MOST_CLOCKS).map(|clocks| (self.states_differ(mutant.number, clocks, &large), SAME_ELSEWHERE));
         let claims = [(self.states_differ(mutant.number, 0, &large), SAME_WITH_ANY_MEMORY)]
             .into_iter()
             .chain(close_by)
@@ -117,8 +120,8 @@ impl Prover {
             let key = hash(&[&aiger, script.as_bytes(), self.key.as_bytes()]);
             let (folder, _) = stage(out, &format!("proof-{}", mutant.number), &key, |work| {
                 write(&work.join("claim.aig"), &aiger)?;
-                // Its own limit is of the search alone.
-                let said = run_within(limit + limit / 4, work, "yosys-abc", &["-c", &script], "abc.log");
+                // Its own limit is of the search alone, and not of what is merged before.
+                let said = run_within(limit + limit / 4 + MERGING, work, "yosys-abc", &["-c", &script], "abc.log");
                 match said {
                     Ok(()) | Err(BoardError::TookTooLong { .. }) => {}
                     Err(error) => return Err(error),
@@ -202,8 +205,9 @@ impl Prover {
             let (machine, outputs) = self.circuit.apply(&mut graph, &none, &ours);
             let (mutant, other_outputs) = self.circuit.apply(&mut graph, &mutated, &theirs);
             let is_parted = |register: &usize| parted.binary_search(register).is_ok();
-            let others: Vec<usize> =
-                (0..registers).filter(|register| !is_parted(register) && machine[*register] != mutant[*register]).collect();
+            let others: Vec<usize> = (0..registers)
+                .filter(|register| !is_parted(register) && machine[*register] != mutant[*register])
+                .collect();
             if clock < clocks {
                 if others.is_empty() || others.iter().any(|register| open.binary_search(register).is_ok()) {
                     return None;
