@@ -34,6 +34,8 @@ const SAME_OUTPUTS: &str = "same outputs for ever";
 const MOST_CLOCKS: usize = 4;
 /// Bits of a memory from which on the second claim lets it hold anything.
 const LARGE: usize = 128;
+/// Time that ABC has for what comes before its search.
+const MERGING: Duration = Duration::from_secs(20);
 /// What ABC does with a claim before it is given a limit of time.
 const SEARCH: &str = "strash; &get; &scorr; &put; pdr";
 
@@ -118,8 +120,8 @@ impl Prover {
             let key = hash(&[&aiger, script.as_bytes(), self.key.as_bytes()]);
             let (folder, _) = stage(out, &format!("proof-{}", mutant.number), &key, |work| {
                 write(&work.join("claim.aig"), &aiger)?;
-                // Its own limit is of the search alone.
-                let said = run_within(limit + limit / 4, work, "yosys-abc", &["-c", &script], "abc.log");
+                // Its own limit is of the search alone, and not of what is merged before.
+                let said = run_within(limit + limit / 4 + MERGING, work, "yosys-abc", &["-c", &script], "abc.log");
                 match said {
                     Ok(()) | Err(BoardError::TookTooLong { .. }) => {}
                     Err(error) => return Err(error),

@@ -70,6 +70,17 @@ impl MutantResult {
     }
 }
 
+/// What is known of a mutant before it is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing.
+    Nothing,
+    /// The verdict: that it is caught or not is to be seen again, and nothing is tried to prove.
+    Verdict,
+    /// It came through these very problems: a proof is to be tried.
+    CameThrough,
+}
+
 /// A machine's mutants, compiled, and the problems that are to catch them.
 pub struct Mutation {
     machine: Machine,
@@ -205,32 +216,32 @@ impl Mutation {
         Ok(prover.clone())
     }
 
-    /// See what becomes of a mutant. Nothing is tried to prove of one whose verdict is known: that it is caught or not is
-    /// to be seen again.
+    /// See what becomes of a mutant.
     ///
     /// # Errors
     /// [`HostError`] if the program or a proof cannot be run.
-    pub fn judge(&self, mutant: &Mutant, is_known: bool) -> Result<MutantResult, HostError> {
+    pub fn judge(&self, mutant: &Mutant, known: Known) -> Result<MutantResult, HostError> {
         let started = Instant::now();
         let limit = self.options.proof_limit;
         // Most that cannot be caught are known at once, and are not run.
-        let prover = if is_known { None } else { self.prover()? };
+        let prover = if known == Known::Verdict { None } else { self.prover()? };
         let same = prover.as_ref().is_some_and(|prover| prover.is_same(mutant));
-        let caught_by = if same { None } else { self.first_failure(mutant.number)? };
+        let came_through = same || known == Known::CameThrough;
+        let caught_by = if came_through { None } else { self.first_failure(mutant.number)? };
         let prover = prover.filter(|_| caught_by.is_none());
         let proof = prover.map(|prover| prover.prove(mutant, &self.work, limit)).transpose()?;
         let key = self.key(caught_by.as_ref().map(|(problem, _)| problem.as_str()));
         Ok(MutantResult { mutant: mutant.clone(), caught_by, key, proof, seconds: started.elapsed().as_secs_f64() })
     }
 
-    /// See what becomes of several, on a few threads; `is_known` as in [`Mutation::judge`], `seen` gets each as it is done.
+    /// See what becomes of several, on a few threads; `known` as in [`Mutation::judge`], `seen` gets each as it is done.
     ///
     /// # Errors
     /// The first [`HostError`], or what `seen` says.
     pub fn judge_all<E: From<HostError> + Send>(
         &self,
         mutants: &[&Mutant],
-        is_known: impl Fn(u32) -> bool + Sync,
+        known: impl Fn(u32) -> Known + Sync,
         seen: impl FnMut(&MutantResult) -> Result<(), E> + Send,
     ) -> Result<(), E> {
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -239,7 +250,7 @@ impl Mutation {
             while !stop.load(Ordering::Relaxed)
                 && let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed))
             {
-                let told = self.judge(mutant, is_known(mutant.number)).map_err(E::from).and_then(|result| {
+                let told = self.judge(mutant, known(mutant.number)).map_err(E::from).and_then(|result| {
                     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                     seen(&result)
                 });

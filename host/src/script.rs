@@ -38,7 +38,7 @@ pub enum Step {
 }
 
 /// The scripts, in this order.
-pub const SCRIPTS: [&str; 14] = [
+pub const SCRIPTS: [&str; 15] = [
     "words",
     "random",
     "refusals",
@@ -53,6 +53,7 @@ pub const SCRIPTS: [&str; 14] = [
     "leftovers",
     "short-aborts",
     "sums",
+    "switch-waits",
 ];
 
 /// The script for machines whose counters do not start at 0.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bitline_boards::mutation::Mutant;
 use bitline_boards::tools;
-use bitline_host::mutation::{MutantResult, Mutation, MutationOptions};
+use bitline_host::mutation::{Known, MutantResult, Mutation, MutationOptions};
 use bitline_host::mutation_record::{self, Record, Recorded};
 use bitline_host::problem_set::{make, names};
 use clap::Args;
@@ -96,6 +96,8 @@ pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
     results.retain(|_, result| mutation.is_valid(result));
     // What came through and was not given as much time for a proof is not done.
     let tried = |result: &MutantResult| result.proof.as_ref().map_or(0, |proof| proof.limit_seconds);
+    let came_through: Vec<u32> =
+        results.values().filter(|result| !result.is_caught()).map(|result| result.mutant.number).collect();
     results.retain(|_, result| result.is_caught() || result.is_equivalent() || tried(result) >= arguments.proof_limit);
     results.retain(|number, _| chosen.iter().any(|mutant| mutant.number == *number));
     let open: Vec<&Mutant> = chosen.iter().filter(|mutant| !results.contains_key(&mutant.number)).copied().collect();
@@ -106,8 +108,16 @@ pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
         Some(_) => None,
         None => Some(OpenOptions::new().create(true).append(true).open(&file).with_context(|| named(&file))?),
     };
-    let is_known = |number| !arguments.record && arguments.only.is_none() && recorded(number).is_some();
-    mutation.judge_all(&open, is_known, |result| -> anyhow::Result<()> {
+    let known = |number| {
+        if !arguments.record && arguments.only.is_none() && recorded(number).is_some() {
+            Known::Verdict
+        } else if came_through.contains(&number) {
+            Known::CameThrough
+        } else {
+            Known::Nothing
+        }
+    };
+    mutation.judge_all(&open, known, |result| -> anyhow::Result<()> {
         if let Some(log) = &mut log {
             writeln!(log, "{}", serde_json::to_string(result)?).with_context(|| named(&file))?;
         }

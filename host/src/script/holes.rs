@@ -15,6 +15,10 @@ const COUNTED_FRAMES: usize = 20;
 const ABORTS: u64 = 40;
 /// Longest pause between two bytes, in clocks.
 const PAUSES: u64 = 5;
+/// Clocks after a frame's last byte in which the machine has seen its end.
+const FRAME_CLOCKS: u64 = 48;
+/// Times of the switch after a frame, sixteen clocks apart.
+const WAITS: u64 = 8;
 
 impl Writer {
     /// Every counter counts a little and is read each time, is cleared, and counts again.
@@ -71,6 +75,42 @@ impl Writer {
             self.steps.push(Step::StartSwitch(false));
             self.read(Region::Registers, find("status").offset, usize::from(REGISTER_WORDS - find("status").offset));
         }
+    }
+
+    /// The switch, while a frame is answered, a run or a checksum is under way, or the button is down: what it starts waits.
+    pub(super) fn switch_waits(&mut self, problem: &Problem) {
+        let machine = self.machine.clone();
+        let some = machine.slots.min(MOST_SLOTS) as u16;
+        self.load(problem);
+        self.set("first_slot", &[0, some]);
+        self.set("checksum_region", &[Region::Slots as u16]);
+        let control = address(Region::Registers, find("control").offset);
+        for clocks in (0..WAITS).map(|k| FRAME_CLOCKS + 16 * k) {
+            let frames = [
+                Frame::read(self.next(), address(Region::Slots, 0), machine.slot_words() as u8),
+                Frame::write(self.next(), control, &[CONTROL_START]),
+                Frame::write(self.next(), control, &[CONTROL_CHECKSUM]),
+            ];
+            for frame in frames {
+                self.steps.push(Step::Feed(frame.encode()));
+                self.steps.push(Step::Wait(clocks));
+                self.switch_once();
+            }
+        }
+        self.steps.push(Step::ResetButton(true));
+        self.steps.push(Step::StartSwitch(true));
+        self.registers();
+        self.steps.push(Step::ResetButton(false));
+        self.switch_once();
+    }
+
+    /// The switch on, all that it starts awaited, and off.
+    fn switch_once(&mut self) {
+        self.steps.push(Step::StartSwitch(true));
+        self.steps.push(Step::Send(Vec::new()));
+        self.registers();
+        self.steps.push(Step::StartSwitch(false));
+        self.registers();
     }
 
     /// Checksums of ones in all bits of each number of slots, once around and further: the sums have other high bits each.

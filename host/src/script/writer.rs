@@ -35,6 +35,7 @@ pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
         "leftovers" => writer.leftovers(problem),
         "short-aborts" => writer.aborts(problem, 1),
         "sums" => writer.sums(),
+        "switch-waits" => writer.switch_waits(problem),
         COUNTING => writer.counting(problem),
         _ => return None,
     }
