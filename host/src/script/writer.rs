@@ -4,6 +4,7 @@ use bitline_golden::link::{END, ESC, ESC_END, ESC_ESC, Frame, crc};
 use bitline_golden::machine::Machine;
 use bitline_golden::random::stream;
 use bitline_golden::registers::*;
+use bitline_golden::timing::run_cycles;
 use rand::Rng;
 
 use super::{COUNTING, MOST_SLOTS, Step};
@@ -341,6 +342,12 @@ impl Writer {
             self.set("control", &[control]);
             self.registers();
         }
+        // The answer to a READ is taken when four bytes of it are sent: a run has to last as long. A machine with too few
+        // slots for such a run is not busy then, and golden, which answers in no time, would say that it is.
+        let (byte_clocks, step) = (10 * u64::from(self.machine.link.clocks_per_bit()), self.machine.steps_per_image());
+        let images = (6 * byte_clocks as usize).div_ceil(step).clamp(usize::from(some), usize::from(slots));
+        let lasts = run_cycles(&self.machine, images as u64) > SWITCH_CLOCKS + 4 * byte_clocks;
+        self.set("image_count", &[images as u16]);
         // The last byte of a frame comes while a run is under way.
         let busy = [
             Frame::write(self.next(), address(Region::Slots, 0), &[7]),
@@ -354,7 +361,7 @@ impl Writer {
             Frame::write(self.next(), address(Region::Registers, find("control").offset), &[2]),
             Frame::identify(self.next()),
         ];
-        for frame in busy {
+        for frame in busy.into_iter().filter(|_| lasts) {
             let wire = frame.encode();
             let (last, first) = wire.split_last().expect("a frame is not empty");
             self.steps.push(Step::Feed(first.to_vec()));
