@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bitline_boards::board::{Board, Family};
-use bitline_boards::flow::Flow;
+use bitline_boards::flow::{Flow, build_of};
 use bitline_boards::netlist::netlist;
 use bitline_boards::verilated::{self, Simulator, VerilatedMachine};
 use bitline_golden::board_model::ModelBoard;
@@ -197,7 +197,9 @@ pub fn compile_text(described: &Machine, text: &str, options: &EngineOptions) ->
         }
     };
     let simulator = if options.engine == Engine::Icarus { Simulator::Icarus } else { Simulator::Verilator };
-    Ok(Compiled { program, simulator, build_hash: build_hash(described), machine, what, text: text.into() })
+    // A changed text is still of the machine it was exported for, whatever it is named here.
+    let build_hash = build_of(text).unwrap_or_else(|| build_hash(described));
+    Ok(Compiled { program, simulator, build_hash, machine, what, text: text.into() })
 }
 
 /// Make a machine at power-on; with `contents`, its memories hold that problem already (S001's stand-alone mode).

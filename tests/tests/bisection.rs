@@ -12,6 +12,11 @@ use bitline_host::problem::{Problem, Source};
 /// Look for the block in which exported Verilog parts from RustHDL, when one piece of text of one module of the Verilog of `tiny`
 /// is another.
 fn bisected(change: Option<[&str; 3]>, waves: Option<&Path>) -> Bisection {
+    bisected_on(Engine::Verilator, change, waves)
+}
+
+/// The same for a difference that another engine showed.
+fn bisected_on(engine: Engine, change: Option<[&str; 3]>, waves: Option<&Path>) -> Bisection {
     let machine = Machine::named("tiny").unwrap();
     let mut text = verilog(&machine, &ExportOptions::default()).unwrap();
     if let Some([module, right, wrong]) = change {
@@ -23,7 +28,7 @@ fn bisected(change: Option<[&str; 3]>, waves: Option<&Path>) -> Bisection {
     }
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("verilated");
     let problem = Problem::new(machine.clone(), &Source::MadeUp(1), Some(2)).unwrap();
-    bisect(&problem, Engine::Verilator, &machine, &text, &Files { work: &work, waves }).unwrap()
+    bisect(&problem, engine, &machine, &text, &Files { work: &work, waves }).unwrap()
 }
 
 /// What every bisection rests on, and more than the pins can tell: in every clock of a whole problem every port of every block
@@ -109,4 +114,18 @@ fn wrong_line_of_the_crc_names_link_crc_and_its_register() {
     let origin = &fault.origin;
     assert_eq!((origin.block.as_str(), origin.port.as_str()), ("accelerator.link_crc", "crc.d"), "{bisection}");
     assert_eq!((fault.kind.as_str(), fault.text_of), ("link_crc", None));
+}
+
+/// What only synthesis gets wrong: Yosys defines `SYNTHESIS` and Verilator does not. The exported Verilog is equal in every port, and
+/// the netlist in which each block is synthesised by itself names the block.
+#[test]
+fn wrong_count_that_only_synthesis_makes_is_named_by_the_netlist_of_blocks() {
+    let wrong = "=\n`ifdef SYNTHESIS\n rows | devices;\n`else\n rows & devices;\n`endif\n";
+    let change = ["top$accelerator$column$3", "= rows & devices;", wrong];
+    let bisection = bisected_on(Engine::Netlist, Some(change), None);
+    let [verilog, netlist] = bisection.searches.as_slice() else { panic!("{bisection}") };
+    assert!(verilog.fault.is_none() && verilog.column.is_none(), "{bisection}");
+    let fault = netlist.fault.as_ref().unwrap_or_else(|| panic!("{bisection}"));
+    assert_eq!((fault.origin.block.as_str(), fault.kind.as_str()), ("accelerator.column$3", "column_counter"));
+    assert!(bisection.to_string().contains("  equal     exported Verilog and RustHDL: "), "{bisection}");
 }
