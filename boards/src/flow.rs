@@ -238,31 +238,41 @@ pub fn design_hash(verilog: &str) -> String {
 ///
 /// Flattened after mapping, since some modules are borders that mapping must keep (ADR 0007).
 fn synthesis_for(device: &Device, top: &str) -> String {
-    // On iCE40 the older mapper takes fewer lookup tables; area is what is short there.
+    let synth = synth(device, top);
     let synth = match device.family {
-        Family::Ice40 => format!("synth_ice40 -device {}", ice40_device(&device.part)),
-        Family::Ecp5 => "synth_ecp5 -abc9".to_string(),
+        // What is left of multiplexers with constants before they become gates: a dozen lookup tables of `digits`.
+        Family::Ice40 => format!("{synth} -run begin:map_gates; opt -full; {synth} -run map_gates:"),
+        Family::Ecp5 => synth,
     };
-    format!("{synth} -top {top}; setattr -mod -unset keep_hierarchy *; flatten; opt_clean")
+    format!("{synth}; setattr -mod -unset keep_hierarchy *; flatten; opt_clean")
+}
+
+/// Yosys' own command for a part's family.
+fn synth(device: &Device, top: &str) -> String {
+    // On iCE40 the older mapper takes fewer lookup tables; area is what is short there.
+    match device.family {
+        Family::Ice40 => format!("synth_ice40 -device {} -top {top}", ice40_device(&device.part)),
+        Family::Ecp5 => format!("synth_ecp5 -abc9 -top {top}"),
+    }
 }
 
 /// As [`synthesis_for`], for the part of the family that rung R3 simulates: on iCE40 the UP5K.
 pub(crate) fn synthesis(family: Family, top: &str) -> String {
+    synthesis_for(&device_of(family), top)
+}
+
+fn device_of(family: Family) -> Device {
     let part = match family {
         Family::Ice40 => "up5k",
         Family::Ecp5 => "85k",
     };
-    let device =
-        Device { family, part: part.into(), package: String::new(), speed_grade: None, aim_hz: 0, router: None };
-    synthesis_for(&device, top)
+    Device { family, part: part.into(), package: String::new(), speed_grade: None, aim_hz: 0, router: None }
 }
 
 /// The same, with every module kept. Of what is in them only their own instances keep their names: those that Yosys gives to
 /// cells are too long for Verilator.
 pub(crate) fn synthesis_of_blocks(family: Family, top: &str) -> String {
-    let synth = synthesis(family, top);
-    let command = synth.split(';').next().unwrap_or_default();
-    format!("{command} -noflatten; rename -hide */w:* */c:* */t:{top}* %d")
+    format!("{} -noflatten; rename -hide */w:* */c:* */t:{top}* %d", synth(&device_of(family), top))
 }
 
 /// Yosys' name for the sort of iCE40 that a part of nextpnr's is: `hx` and `lp` are two speeds of one, `u` is UltraPlus.
@@ -299,8 +309,8 @@ mod tests {
     #[test]
     fn synthesis_is_for_the_part() {
         let script = |board| synthesis_for(&Board::named(board).unwrap().device, "top");
-        assert!(script("icebreaker").starts_with("synth_ice40 -device u -top top; "));
-        assert!(script("hx8k").starts_with("synth_ice40 -device hx -top top; "));
+        assert!(script("icebreaker").starts_with("synth_ice40 -device u -top top -run begin:map_gates; opt -full; "));
+        assert!(script("hx8k").starts_with("synth_ice40 -device hx -top top -run begin:map_gates; opt -full; "));
         assert!(script("colorlight-i5").starts_with("synth_ecp5 -abc9 -top top; "));
         assert_eq!(synthesis(Family::Ice40, "top"), script("icebreaker"));
         assert_eq!(synthesis(Family::Ecp5, "top"), script("ulx3s"));
