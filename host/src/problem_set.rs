@@ -16,8 +16,8 @@ use crate::script::{COUNTING, SCRIPTS, Step, script};
 const MOST_IMAGES: usize = 8;
 /// Bits that the saturating machine's quantizer lacks.
 const CLIPPED_BITS: u32 = 2;
-/// Images of the shipped problem that is in every set.
-const SHIPPED_IMAGES: usize = 20;
+/// Images of the shipped problem, where no other number is asked for.
+pub const SHIPPED_IMAGES: usize = 20;
 /// How the names of shipped problems begin, before the number of images.
 const SHIPPED: &str = "first-";
 
@@ -63,11 +63,11 @@ pub fn saturating(machine: &Machine) -> Machine {
     Machine { name, quantizer: QuantizerConfig { bits, ..machine.quantizer }, ..machine.clone() }
 }
 
-/// Names of a machine's set: every corner, for a machine of digits the shipped network's first images, every script of
+/// Names of a machine's set: every corner, for a machine of digits the shipped network's first `shipped` images, every script of
 /// [`crate::script`], counters that do not start at 0, and `random` random problems, the first of which is `random/SEED`.
-pub fn names(machine: &Machine, seed: u64, random: u64) -> Vec<String> {
+pub fn names(machine: &Machine, seed: u64, random: u64, shipped: usize) -> Vec<String> {
     let corners = CORNERS.iter().map(|corner| format!("corner/{corner}"));
-    let shipped = (machine.inputs() == PIXELS).then(|| format!("digits/{SHIPPED}{SHIPPED_IMAGES}"));
+    let shipped = (machine.inputs() == PIXELS).then(|| format!("digits/{SHIPPED}{shipped}"));
     let scripts = SCRIPTS.iter().map(|script| format!("link/{script}"));
     let counts = COUNTS.iter().map(|counts| format!("counts/{counts:08x}"));
     let random = (0..random).map(|k| format!("random/{}", seed.wrapping_add(k)));
@@ -79,7 +79,8 @@ pub fn names(machine: &Machine, seed: u64, random: u64) -> Vec<String> {
 /// # Errors
 /// [`HostError::ProblemName`] lists the names; [`HostError::Golden`] for a machine that cannot hold it.
 pub fn make(machine: &Machine, name: &str, seed: u64) -> Result<NamedProblem, HostError> {
-    let unknown = || HostError::ProblemName { name: name.to_string(), known: names(machine, seed, 1).join(", ") };
+    let unknown =
+        || HostError::ProblemName { name: name.to_string(), known: names(machine, seed, 1, SHIPPED_IMAGES).join(", ") };
     let (mut steps, mut counts) = (None, 0);
     let problem = match name.split_once('/') {
         Some(("random", number)) => {
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn every_name_makes_its_problem_for_every_machine() {
         for machine in Machine::names().map(|name| Machine::named(name).unwrap()) {
-            for name in names(&machine, 5, 3) {
+            for name in names(&machine, 5, 3, 20) {
                 let made = make(&machine, &name, 5).unwrap();
                 assert_eq!(made.name, name);
             }
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn shipped_problem_is_the_digits_as_sim_runs_them() {
         let machine = Machine::named("digits").unwrap();
-        assert!(names(&machine, 1, 0).contains(&"digits/first-20".to_string()));
+        assert!(names(&machine, 1, 0, 20).contains(&"digits/first-20".to_string()));
         let made = make(&machine, "digits/first-20", 1).unwrap().problem;
         let shipped = Problem::new(machine.clone(), &Source::Shipped, Some(20)).unwrap();
         assert_eq!((made.array, made.images, made.labels), (shipped.array, shipped.images, shipped.labels));
@@ -197,14 +198,14 @@ mod tests {
             assert!(make(&machine, name, 1).is_err(), "{name}");
         }
         let tiny = Machine::named("tiny").unwrap();
-        assert!(!names(&tiny, 1, 5).iter().any(|name| name.starts_with("digits")));
+        assert!(!names(&tiny, 1, 5, 20).iter().any(|name| name.starts_with("digits")));
         assert!(make(&tiny, "digits/first-20", 1).is_err());
     }
 
     #[test]
     fn same_seed_makes_the_same_problem() {
         let machine = Machine::named("tiny").unwrap();
-        for name in names(&machine, 9, 2) {
+        for name in names(&machine, 9, 2, 20) {
             let [a, b] = [0; 2].map(|_| make(&machine, &name, 9).unwrap().problem);
             assert_eq!((a.array, a.images, a.labels), (b.array, b.images, b.labels), "{name}");
         }

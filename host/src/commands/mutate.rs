@@ -11,7 +11,7 @@ use bitline_boards::mutation::Mutant;
 use bitline_boards::tools;
 use bitline_host::mutation::{Known, MutantResult, Mutation, MutationOptions};
 use bitline_host::mutation_record::{self, Record, Recorded};
-use bitline_host::problem_set::{make, names};
+use bitline_host::problem_set::{SHIPPED_IMAGES, make, names};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -61,7 +61,7 @@ pub struct MutateArguments {
 /// Run it.
 pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
     let machine = arguments.machine.machine()?;
-    let problems = names(&machine, arguments.seed, arguments.problems)
+    let problems = names(&machine, arguments.seed, arguments.problems, SHIPPED_IMAGES)
         .iter()
         .map(|name| make(&machine, name, arguments.seed))
         .collect::<Result<Vec<_>, _>>()?;

@@ -7,7 +7,7 @@ use bitline_boards::runs::{self, Run};
 use bitline_boards::{BoardError, stage, tools};
 use bitline_golden::machine::Machine;
 use bitline_host::engine::{Engine, EngineOptions};
-use bitline_host::problem_set::{NamedProblem, make, names};
+use bitline_host::problem_set::{NamedProblem, SHIPPED_IMAGES, make, names};
 use bitline_host::verify::{ClimbOptions, Failure, Progress, Rung, RungResult, climb, description, run_by};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -28,9 +28,12 @@ pub struct VerifyArguments {
     /// Seed of what is random; random problem K is that of seed SEED + K
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Random problems, after the corners (and, for a machine of digits, its first 20 test images)
+    /// Random problems, after the corners (and, for a machine of digits, the shipped network on its first test images)
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
     problems: u64,
+    /// Test images of the shipped network, for a machine of digits: 297 are all
+    #[arg(long, default_value_t = SHIPPED_IMAGES, value_name = "COUNT")]
+    digits: usize,
     /// Run this problem only, as a difference names it
     #[arg(long, value_name = "NAME")]
     problem: Option<String>,
@@ -64,7 +67,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
     let machine = arguments.machine.machine()?;
     let names = match &arguments.problem {
         Some(name) => vec![name.clone()],
-        None => names(&machine, arguments.seed, arguments.problems),
+        None => names(&machine, arguments.seed, arguments.problems, arguments.digits),
     };
     let problems = names.iter().map(|name| make(&machine, name, arguments.seed)).collect::<Result<Vec<_>, _>>()?;
     if !arguments.json {
@@ -127,7 +130,8 @@ fn recorded(
     problems: &[&NamedProblem],
     arguments: &VerifyArguments,
 ) -> anyhow::Result<Run> {
-    let (seed, count) = (arguments.seed, arguments.problems);
+    let (seed, count, digits) = (arguments.seed, arguments.problems, arguments.digits);
+    let digits = if digits == SHIPPED_IMAGES { String::new() } else { format!(" --digits {digits}") };
     let tools = tools_of(result.engine).iter().map(|tool| Ok((tool.to_string(), tools::version(tool)?)));
     Ok(Run {
         machine: machine.name.clone(),
@@ -146,7 +150,7 @@ fn recorded(
         tools: tools.collect::<Result<_, BoardError>>()?,
         version: env!("CARGO_PKG_VERSION").into(),
         command: format!(
-            "bitline verify --machine {} --rung {} --seed {seed} --problems {count}",
+            "bitline verify --machine {} --rung {} --seed {seed} --problems {count}{digits}",
             machine.name, result.rung
         ),
     })
