@@ -80,7 +80,8 @@ fn is_run(engine: Engine, named: &NamedProblem) -> bool {
     }
 }
 
-/// The problems of a set that an engine runs: those that [`is_run`] names, of which Icarus takes the first few.
+/// The problems of a set that an engine runs: golden no scripts, Icarus the first few small ones, netlists none
+/// whose counters start elsewhere.
 pub fn run_by(engine: Engine, problems: &[NamedProblem]) -> impl Iterator<Item = &NamedProblem> {
     let most = if engine == Engine::Icarus { ICARUS_PROBLEMS } else { usize::MAX };
     problems.iter().filter(move |named| is_run(engine, named)).take(most)
