@@ -20,14 +20,19 @@ const ROUND_SECONDS: f64 = 1.0;
 /// Clocks between a run's start and its end beyond its counter `cycles`, and between two runs.
 const SWITCH_CLOCKS: u64 = 8;
 
+/// One run of all images, and the switch off again.
+fn run(machine: &mut dyn VirtualMachine, run_clocks: u64) {
+    for (on, clocks) in [(true, run_clocks + SWITCH_CLOCKS), (false, SWITCH_CLOCKS)] {
+        machine.set_start_switch(on);
+        machine.advance(&mut VecDeque::new(), &mut vec![], clocks);
+    }
+}
+
 /// Clocks a second while runs follow each other, by the machine's own clock.
 fn stepped(machine: &mut dyn VirtualMachine, run_clocks: u64) -> f64 {
     let (start, first) = (Instant::now(), machine.clock());
     while start.elapsed().as_secs_f64() < ROUND_SECONDS {
-        for (on, clocks) in [(true, run_clocks + SWITCH_CLOCKS), (false, SWITCH_CLOCKS)] {
-            machine.set_start_switch(on);
-            machine.advance(&mut VecDeque::new(), &mut vec![], clocks);
-        }
+        run(machine, run_clocks);
     }
     (machine.clock() - first) as f64 / start.elapsed().as_secs_f64()
 }
@@ -56,12 +61,8 @@ fn main() {
         };
         let (mut rusthdl, mut verilator) = (made(Engine::Rusthdl), made(Engine::Verilator));
         let run_clocks = run_cycles(&machine, images as u64);
-        for machine in [&mut rusthdl, &mut verilator] {
-            machine.set_start_switch(true);
-            machine.advance(&mut VecDeque::new(), &mut vec![], run_clocks + SWITCH_CLOCKS);
-            machine.set_start_switch(false);
-            machine.advance(&mut VecDeque::new(), &mut vec![], SWITCH_CLOCKS);
-        }
+        run(&mut *rusthdl, run_clocks);
+        run(&mut *verilator, run_clocks);
         assert_eq!(rusthdl.leds(), verilator.leds(), "the run of {name} counts otherwise");
         assert!(rusthdl.leds() > 0, "{name} did not run, or finds no image correct");
         let (mut slow, mut fast) = (vec![], vec![]);
