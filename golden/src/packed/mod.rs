@@ -16,6 +16,8 @@ mod product;
 #[cfg(target_arch = "x86_64")]
 mod product_x86;
 mod quantizer;
+#[cfg(target_arch = "x86_64")]
+mod rank_avx2;
 mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -241,7 +243,8 @@ impl PackedArray {
     }
 
     /// The sums of a lossless machine alone, `[image][output]`, without classes, margins and counters: the integer
-    /// product W x, on one thread. Codes of more than `input_bits` bits are multiplied as they are.
+    /// product W x, on one thread. Codes are not looked at: what an image with one of more than `input_bits` bits sums
+    /// to means nothing ([`PackedArray::run`] refuses it).
     ///
     /// Returns whether there was anything to do: `false` for a machine that is not lossless, whose sums are no
     /// product, and then `sums` is as it was.
@@ -356,9 +359,14 @@ impl PackedArray {
             tally.combined_codes |= pack::combined(codes);
             tally.row_pulses += pack::pulses(codes);
             #[cfg(target_arch = "x86_64")]
-            if self.level >= Level::Avx512 && product.keys_fit {
+            if self.level >= Level::Avx2 && product.keys_fit {
                 // SAFETY: the level is one that the processor has, and the sums are narrow enough.
-                unsafe { product_x86::rank_rows(sums, outputs, classes, margins) };
+                unsafe {
+                    match self.level {
+                        Level::Avx2 => rank_avx2::rank_rows(sums, outputs, classes, margins),
+                        _ => product_x86::rank_rows(sums, outputs, classes, margins),
+                    }
+                };
                 continue;
             }
             for ((sums, class), margin) in sums.chunks_exact(outputs).zip(classes).zip(margins) {

@@ -27,9 +27,9 @@ pub(super) struct Product {
     /// Whether any of these is not 0.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
     pub has_bias: bool,
-    /// Whether two neighbouring products of a code and a weight add up in 16 bits.
+    /// How many sums of two neighbouring products of a code and a weight are sure to add up in 16 bits.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
-    pub pairs_fit: bool,
+    pub pairs_fit: usize,
     /// Whether every sum fits 22 bits, and there are at most 1024 outputs.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
     pub keys_fit: bool,
@@ -59,7 +59,7 @@ impl Product {
         }
         let pair = (2 * ((1i32 << machine.input_bits) - 1)) << (machine.weight_bits - 1);
         let largest = (rows as u64 * ((1u64 << machine.input_bits) - 1)) << (machine.weight_bits - 1);
-        let (pairs_fit, keys_fit) = (pair <= i32::from(i16::MAX), largest < 1 << 21 && outputs <= 1024);
+        let (pairs_fit, keys_fit) = ((i16::MAX as i32 / pair) as usize, largest < 1 << 21 && outputs <= 1024);
         let has_bias = bias.iter().any(|bias| *bias != 0);
         Ok(Some(Self { inputs, depth, outputs, weights, bias, has_bias, pairs_fit, keys_fit }))
     }
@@ -99,7 +99,7 @@ impl Product {
             unsafe {
                 if level >= Level::Avx512 {
                     super::product_x86::multiply_avx512(self, codes_left, sums_left);
-                } else if level == Level::Avx2 && self.pairs_fit {
+                } else if level == Level::Avx2 && self.pairs_fit > 0 {
                     super::product_x86::multiply_avx2(self, codes_left, sums_left);
                 } else {
                     self.multiply_plain(codes_left, sums_left);

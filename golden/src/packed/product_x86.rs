@@ -26,7 +26,7 @@ pub(super) unsafe fn multiply_avx512(product: &Product, codes: &[u8], sums: &mut
     }
 }
 
-/// Multiply with `vpmaddubsw` and `vpmaddwd`; the product's pairs must fit 16 bits.
+/// Multiply with `vpmaddubsw`; at least one pair of the product's must fit 16 bits.
 ///
 /// # Safety
 /// As for [`multiply_avx512`].
@@ -122,6 +122,9 @@ unsafe fn block_avx512<const N: usize, const B: usize>(
 
 /// `N` images times one block of outputs.
 ///
+/// Pairs of products are added in 16 bits for as long as they are sure to fit, `pairs_fit` fours of inputs, and only
+/// then in 32: two instructions a vector of weights where `vpmaddwd` at every four needs three.
+///
 /// # Safety
 /// As for [`block_avx512`].
 #[inline]
@@ -135,24 +138,63 @@ unsafe fn block_avx2<const N: usize>(product: &Product, codes: *const u8, stride
         let bias = [_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(8).cast())];
         let mut totals = [bias; N];
         let weights = product.weights.as_ptr().add(block * BLOCK * product.depth);
-        for four in 0..fours {
-            let place = weights.add(four * 4 * BLOCK);
-            let columns = [_mm256_loadu_si256(place.cast()), _mm256_loadu_si256(place.add(32).cast())];
-            for (n, totals) in totals.iter_mut().enumerate() {
-                let codes = _mm256_set1_epi32(codes.add(n * stride + four * 4).cast::<i32>().read_unaligned());
-                for (total, column) in totals.iter_mut().zip(columns) {
-                    let fours = _mm256_madd_epi16(_mm256_maddubs_epi16(codes, column), ones);
-                    *total = _mm256_add_epi32(*total, fours);
+        for first in (0..fours).step_by(product.pairs_fit) {
+            let mut pairs = [[_mm256_setzero_si256(); 2]; N];
+            for four in first..fours.min(first + product.pairs_fit) {
+                let place = weights.add(four * 4 * BLOCK);
+                let columns = [_mm256_loadu_si256(place.cast()), _mm256_loadu_si256(place.add(32).cast())];
+                for (n, pairs) in pairs.iter_mut().enumerate() {
+                    let codes = _mm256_set1_epi32(codes.add(n * stride + four * 4).cast::<i32>().read_unaligned());
+                    for (pair, column) in pairs.iter_mut().zip(columns) {
+                        *pair = _mm256_add_epi16(*pair, _mm256_maddubs_epi16(codes, column));
+                    }
+                }
+            }
+            for (totals, pairs) in totals.iter_mut().zip(pairs) {
+                for (total, pair) in totals.iter_mut().zip(pairs) {
+                    *total = _mm256_add_epi32(*total, _mm256_madd_epi16(pair, ones));
                 }
             }
         }
         for (n, totals) in totals.iter().enumerate() {
-            let mut block_sums = [0i32; BLOCK];
-            _mm256_storeu_si256(block_sums.as_mut_ptr().cast(), totals[0]);
-            _mm256_storeu_si256(block_sums.as_mut_ptr().add(8).cast(), totals[1]);
             let first = block * BLOCK;
             let count = (product.outputs - first).min(BLOCK);
-            sums.add(n * product.outputs + first).copy_from_nonoverlapping(block_sums.as_ptr(), count);
+            store_avx2(*totals, count, sums.add(n * product.outputs + first));
+        }
+    }
+}
+
+/// Store the first `count` of sixteen sums; a copy of so few, its length not known beforehand, would be a call.
+///
+/// # Safety
+/// Room for `count` sums, sixteen at most.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn store_avx2(sums: [__m256i; 2], count: usize, mut place: *mut i32) {
+    // SAFETY: sixteen, eight, four, two and one add up to no more than `count`.
+    unsafe {
+        let mut left = sums[0];
+        if count >= 8 {
+            _mm256_storeu_si256(place.cast(), left);
+            place = place.add(8);
+            left = sums[1];
+        }
+        if count == 16 {
+            return _mm256_storeu_si256(place.cast(), left);
+        }
+        let mut left4 = _mm256_castsi256_si128(left);
+        if count & 4 != 0 {
+            _mm_storeu_si128(place.cast(), left4);
+            place = place.add(4);
+            left4 = _mm256_extracti128_si256::<1>(left);
+        }
+        if count & 2 != 0 {
+            _mm_storel_epi64(place.cast(), left4);
+            place = place.add(2);
+            left4 = _mm_unpackhi_epi64(left4, left4);
+        }
+        if count & 1 != 0 {
+            place.write_unaligned(_mm_cvtsi128_si32(left4));
         }
     }
 }
