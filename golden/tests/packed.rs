@@ -2,11 +2,13 @@
 
 mod common;
 
+use bitline_golden::array::{DeviceArray, weight_range};
 use bitline_golden::error::GoldenError;
 use bitline_golden::machine::QuantizerConfig;
 use bitline_golden::packed::{self, Level, PackedArray};
 use bitline_golden::run::run;
 use common::{Sizes, lossless_quantizer, sizes};
+use ndarray::Array2;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -89,6 +91,48 @@ fn packed_equals_plain_where_counts_need_more_than_a_byte() {
                         assert_eq!(packed.run(&problem.images, &problem.labels).unwrap(), plain, "{level:?} {sizes:?}");
                     }
                 }
+            }
+        }
+    }
+}
+
+/// The largest sums of either sign, where additions in few bits would be the first to overflow.
+#[test]
+fn packed_product_holds_the_largest_sums() {
+    for (weight_bits, input_bits) in [(2, 1), (4, 4), (4, 8), (5, 7), (8, 1), (8, 4), (8, 7), (8, 8)] {
+        for outputs in [5, 16, 27] {
+            let (rows, ratio) = (1024, 100);
+            let sizes = Sizes {
+                rows,
+                bias_rows: 0,
+                outputs,
+                weight_bits,
+                input_bits,
+                tiles: 1,
+                missing_rows: 0,
+                images: 13,
+                ratio,
+                reference_column: true,
+                quantizer: lossless_quantizer(rows, ratio),
+                seed: 1,
+            };
+            let mut problem = sizes.problem(false).unwrap();
+            let (low, high) = weight_range(weight_bits);
+            let extreme = |output: usize| if output.is_multiple_of(2) { low } else { high } as i8;
+            let weights = Array2::from_shape_fn((outputs, rows), |(output, _)| extreme(output));
+            problem.array = DeviceArray::from_weights(&problem.machine, &weights).unwrap();
+            problem.images.fill(((1u32 << input_bits) - 1) as u8);
+            let plain = run(&problem.machine, &problem.array, &problem.images, &problem.labels).unwrap();
+            let code = i32::from(problem.images[[0, 0]]);
+            assert_eq!(plain.outputs[[0, 0]], rows as i32 * low * code);
+            assert_eq!(plain.outputs[[12, 1]], rows as i32 * high * code);
+            for level in Level::available() {
+                let packed = PackedArray::with_level(&problem.machine, &problem.array, level).unwrap();
+                let context = format!("{level:?}, {weight_bits} and {input_bits} bits, {outputs} outputs");
+                assert_eq!(packed.run(&problem.images, &problem.labels).unwrap(), plain, "{context}");
+                let mut sums = Array2::zeros((0, 0));
+                assert!(packed.multiply(&problem.images, &mut sums).unwrap(), "{context}: no product");
+                assert_eq!(sums, plain.outputs, "{context}");
             }
         }
     }
