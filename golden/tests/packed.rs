@@ -33,13 +33,13 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     /// Many outputs and images, lossless (the product kernels) and not (the lanes' transposition).
     #[test]
     fn packed_equals_plain_for_many_outputs(
         rows in 1..200usize, bias_rows in 0..2usize, outputs in 2..75usize, weight_bits in 1..=8usize,
-        input_bits in 1..=8usize, tiles in 1..3usize, images in 0..75usize, lossless: bool, seed: u64,
+        input_bits in 1..=8usize, tiles in 1..3usize, images in 0..150usize, lossless: bool, seed: u64,
     ) {
         let quantizer = lossless_quantizer(rows, 100);
         let bits = quantizer.bits.saturating_sub(u32::from(!lossless)).max(1);
@@ -134,6 +134,40 @@ fn packed_product_holds_the_largest_sums() {
                 assert!(packed.multiply(&problem.images, &mut sums).unwrap(), "{context}: no product");
                 assert_eq!(sums, plain.outputs, "{context}");
             }
+        }
+    }
+}
+
+/// Every conversion saturates: more often in a lane than a byte counts.
+#[test]
+fn packed_counts_every_saturation() {
+    for (weight_bits, outputs) in [(4, 10), (4, 100), (8, 9), (8, 75), (1, 300)] {
+        let (rows, images) = (40, 130);
+        let sizes = Sizes {
+            rows,
+            bias_rows: 0,
+            outputs,
+            weight_bits,
+            input_bits: 4,
+            tiles: 1,
+            missing_rows: 0,
+            images,
+            ratio: 100,
+            reference_column: true,
+            quantizer: QuantizerConfig { bits: 3, ..lossless_quantizer(rows, 100) },
+            seed: 1,
+        };
+        let mut problem = sizes.problem(false).unwrap();
+        // All devices conduct: -1 in two's complement, +1 where a weight is one device.
+        let weights = Array2::from_elem((outputs, rows), if weight_bits == 1 { 1 } else { -1 });
+        problem.array = DeviceArray::from_weights(&problem.machine, &weights).unwrap();
+        problem.images.fill(15);
+        let plain = run(&problem.machine, &problem.array, &problem.images, &problem.labels).unwrap();
+        assert_eq!(plain.counters.saturations, (images * outputs * weight_bits * 4) as u64);
+        for level in Level::available() {
+            let packed = PackedArray::with_level(&problem.machine, &problem.array, level).unwrap();
+            let context = format!("{level:?}, {weight_bits} bits, {outputs} outputs");
+            assert_eq!(packed.run(&problem.images, &problem.labels).unwrap(), plain, "{context}");
         }
     }
 }

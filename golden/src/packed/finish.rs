@@ -32,7 +32,10 @@ pub(super) struct Finish<L: Lanes, const MODE: u8> {
     /// The plane's sum so far, 16 bits a sample, low and high half.
     sum: Counts<L>,
     weight_bits: usize,
-    pub saturations: u64,
+    saturations: u64,
+    /// Saturations not yet among these, a byte a lane, and how many there can be at most in one.
+    saturated: L,
+    most_saturated: usize,
     limit: L,
     unsaturated: Counts<L>,
     offset: Counts<L>,
@@ -104,6 +107,8 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
                 sum: all(0),
                 weight_bits: plan.weight_bits,
                 saturations: 0,
+                saturated: L::splat8(0),
+                most_saturated: 0,
                 limit: if bytes { L::splat8(quantizer.limit.min(255) as u8) } else { L::splat16(quantizer.limit) },
                 unsaturated,
                 offset,
@@ -140,7 +145,7 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
                     self.saturations += u64::from(counts[half].above16(self.unsaturated[v][half]));
                 }
             } else {
-                self.saturations += u64::from(counts[0].above8(self.unsaturated[v][0]));
+                counts[0].count_above8(self.unsaturated[v][0], &mut self.saturated, &mut self.saturations);
             }
             let affine = |n: L, half: usize| {
                 let scaled = n.multiply_high16(self.multiplier).add16_saturating(self.offset[v][half]);
@@ -178,7 +183,12 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
             for v in 0..WIDE {
                 let codes = self.codes(counts[v], v);
                 for half in 0..2 {
-                    self.sum[v][half] = zero.sub16(codes[half]);
+                    let mut code = codes[half];
+                    if MODE == CLIP_BYTES || MODE == LOOKUP_BYTES {
+                        // The columns below are added as they weigh; the other forms double what is there.
+                        code = code.shift_left16(self.weight_bits as u32 - 1);
+                    }
+                    self.sum[v][half] = zero.sub16(code);
                 }
             }
         }
@@ -192,11 +202,13 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
             let top = j == self.weight_bits;
             for v in 0..WIDE {
                 if MODE == CLIP_BYTES || MODE == LOOKUP_BYTES {
-                    // 2 q[j-1] + q[j-2], with a minus sign in front of the highest column.
-                    let weights = L::splat16(if top { 0x01_FE } else { 0x01_02 });
+                    // 2^(j-1) q[j-1] + 2^(j-2) q[j-2], with a minus sign in front of the highest column.
+                    let high = (if top { 0xFF << (j - 1) } else { 1 << (j - 1) }) & 0xFF;
+                    let weights = L::splat16(1 << (j - 2 + 8) | high);
                     let mut codes = [L::splat8(0); 2];
                     for column in 0..2 {
-                        self.saturations += u64::from(counts[column][v][0].above8(self.unsaturated[v][0]));
+                        let limit = self.unsaturated[v][0];
+                        counts[column][v][0].count_above8(limit, &mut self.saturated, &mut self.saturations);
                         codes[column] = if MODE == LOOKUP_BYTES {
                             counts[column][v][0].look_up(&self.table, self.table_is_short)
                         } else {
@@ -205,9 +217,7 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
                     }
                     let (low, high) = codes[0].interleave(codes[1]);
                     for (half, pairs) in [low, high].into_iter().enumerate() {
-                        let sum = self.sum[v][half];
-                        let twice = sum.add16(sum);
-                        self.sum[v][half] = twice.add16(twice).add16(pairs.multiply_pairs(weights));
+                        self.sum[v][half] = self.sum[v][half].add16(pairs.multiply_pairs(weights));
                     }
                 } else {
                     for column in 0..2 {
@@ -224,11 +234,31 @@ impl<L: Lanes, const MODE: u8> Finish<L, MODE> {
         }
     }
 
+    /// Add up the saturations of every lane, before a byte of them can overflow.
+    #[inline(always)]
+    unsafe fn settle(&mut self) {
+        // SAFETY: features are the caller's promise.
+        self.saturations += unsafe { self.saturated.counted() };
+        (self.saturated, self.most_saturated) = (unsafe { L::splat8(0) }, 0);
+    }
+
+    /// Saturations of all outputs that have ended.
+    #[inline(always)]
+    pub unsafe fn saturations(&mut self) -> u64 {
+        // SAFETY: features are the caller's promise.
+        unsafe { self.settle() };
+        self.saturations
+    }
+
     /// y = 2 y + the plane's sum.
     #[inline(always)]
     pub unsafe fn end(&mut self, sums: *mut u8, binary: bool) {
         // SAFETY: as for `columns`.
         unsafe {
+            self.most_saturated += self.weight_bits * WIDE;
+            if self.most_saturated + self.weight_bits * WIDE > usize::from(u8::MAX) {
+                self.settle();
+            }
             for v in 0..WIDE {
                 for half in 0..2 {
                     let place = sums.add((2 * v + half) * L::BYTES);

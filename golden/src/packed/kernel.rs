@@ -3,14 +3,16 @@
 //! For each group of [`GROUP`] rows and each plane, the sums of the group's bits over all 2^GROUP sets of rows are
 //! made once, a byte a sample, for all columns. A column's devices in the group select one set, so that its count
 //! n is a sum of loaded vectors, one a group (the method of four Russians). The quantizer then acts on the
-//! register of counts, and planes recombine by doubling, highest plane and highest column first.
+//! register of counts, and planes recombine by doubling, the highest first.
+//!
+//! With AVX2, whose shuffle looks up sixteen bytes, it is the other way round: a sample's bits in the group are the
+//! index, and each column has a table of what its devices count for it, two columns a byte.
 
 #![allow(clippy::needless_range_loop)] // one index walks the registers of several arrays
 
 use super::aligned::Aligned;
-use super::finish::{
-    AFFINE_NARROW, AFFINE_WIDE, CLIP_BYTES, CLIP_NARROW, CLIP_WIDE, Counts, Finish, LOOKUP_BYTES, wide_counts,
-};
+use super::count::{count_one, count_two, look_up, merge};
+use super::finish::{AFFINE_NARROW, AFFINE_WIDE, CLIP_BYTES, CLIP_NARROW, CLIP_WIDE, Finish, LOOKUP_BYTES};
 use super::lanes::Lanes;
 use super::quantizer::{Form, LaneQuantizer};
 use crate::array::DeviceArray;
@@ -22,11 +24,14 @@ use crate::tile::tile_rows;
 /// Rows in a group.
 pub(super) const GROUP: usize = 4;
 /// Sets of rows in a group.
-const SETS: usize = 1 << GROUP;
+pub(super) const SETS: usize = 1 << GROUP;
 /// Registers of samples handled together.
 pub(super) const WIDE: usize = 2;
 /// Bytes of set sums that a block of groups may take: they are to stay in the first-level cache.
 const TABLE_BYTES: usize = 40 << 10;
+
+/// Set bits of each index: a column whose devices are all 1.
+const SET_BITS: [u8; SETS] = [0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4];
 
 /// Groups of one tile whose set sums are in the cache together.
 #[derive(Debug, Clone)]
@@ -36,6 +41,9 @@ struct Block {
     /// Byte offset of the set that each column's devices select, `[output][columns, highest first][group]`, two
     /// columns side by side.
     offsets: Vec<u16>,
+    /// Instead of the offsets, `[output][columns, highest first][group]`: how many of its devices each set of rows drives.
+    /// Two columns share a table, the lower one in the upper four bits.
+    tables: Vec<[u8; SETS]>,
 }
 
 impl Block {
@@ -54,6 +62,8 @@ pub(super) struct LanePlan {
     /// Code of every byte count, where counts and codes are bytes and a does not matter; 128 counts are enough?
     pub table: Option<([u8; 256], bool)>,
     needs_active: bool,
+    /// Whether columns are counted by their tables.
+    by_table: bool,
     tiles: Vec<Vec<Block>>,
     samples: usize,
 }
@@ -61,6 +71,7 @@ pub(super) struct LanePlan {
 /// Memory of one thread.
 #[derive(Debug)]
 pub(super) struct Scratch {
+    /// Sums of every set of rows, `[group][set][sample]`; indices, `[group][sample]`, where columns have tables.
     sets: Aligned<u8>,
     partial: Aligned<u8>,
     active: Aligned<u16>,
@@ -81,9 +92,20 @@ pub(super) fn sample_of_lane(lane: usize, bytes: usize) -> usize {
     register * bytes + within / 8 * 16 + half * 8 + within % 8
 }
 
+/// How many of an output's lowest `columns` columns are counted side by side, the highest first.
+#[inline(always)]
+fn columns_together(columns: usize, by_table: bool) -> usize {
+    match columns {
+        _ if !columns.is_multiple_of(2) => 1,
+        4.. if by_table => 4,
+        _ => 2,
+    }
+}
+
 impl LanePlan {
-    /// Lay out an array for registers of `bytes` bytes; `None` where lanes cannot hold what the machine computes.
-    pub fn new(machine: &Machine, array: &DeviceArray, bytes: usize) -> Option<Self> {
+    /// Lay out an array for registers of `bytes` bytes, columns to be counted by their tables or not; `None` where lanes
+    /// cannot hold what the machine computes.
+    pub fn new(machine: &Machine, array: &DeviceArray, bytes: usize, by_table: bool) -> Option<Self> {
         let quantizer = LaneQuantizer::new(machine, machine.rows)?;
         // The largest |y| of a tile; Bw = 1 counts both ways.
         let planes = (1i64 << machine.input_bits) - 1;
@@ -105,29 +127,33 @@ impl LanePlan {
                 rows.clone()
                     .step_by(block_rows)
                     .map(|first_row| {
-                        let mut block =
-                            Block { first_row, rows: block_rows.min(rows.end - first_row), offsets: vec![] };
-                        let offset = |group: usize, column: usize| {
-                            let set: usize = (0..GROUP)
-                                .filter(|k| group * GROUP + k < block.rows)
+                        let rows = block_rows.min(rows.end - first_row);
+                        let mut block = Block { first_row, rows, offsets: vec![], tables: vec![] };
+                        let set = |group: usize, column: usize| -> usize {
+                            (0..GROUP)
+                                .filter(|k| group * GROUP + k < rows)
                                 .map(|k| usize::from(array.get(first_row + group * GROUP + k, column)) << k)
-                                .sum();
-                            ((group * SETS + set) * set_bytes) as u16
+                                .sum()
                         };
-                        let mut offsets = Vec::new();
                         for output in 0..machine.outputs {
                             let mut j = bits;
                             while j > 0 {
-                                let together = if j % 2 == 1 { 1 } else { 2 };
+                                let together = columns_together(j, by_table);
                                 for group in 0..block.groups() {
-                                    for k in 1..=together {
-                                        offsets.push(offset(group, output * bits + j - k));
+                                    for k in (1..=together).filter(|_| !by_table) {
+                                        let set = set(group, output * bits + j - k);
+                                        block.offsets.push(((group * SETS + set) * set_bytes) as u16);
+                                    }
+                                    for k in (1..=together).step_by(2).filter(|_| by_table) {
+                                        let high = set(group, output * bits + j - k);
+                                        let low = if k < together { set(group, output * bits + j - k - 1) } else { 0 };
+                                        let counts = |index| SET_BITS[index & high] | SET_BITS[index & low] << 4;
+                                        block.tables.push(std::array::from_fn(counts));
                                     }
                                 }
                                 j -= together;
                             }
                         }
-                        block.offsets = offsets;
                         block
                     })
                     .collect()
@@ -140,6 +166,7 @@ impl LanePlan {
             table: if bits > 1 { quantizer.table(machine) } else { None },
             needs_active: bits == 1 || !machine.conductance.reference_column,
             quantizer,
+            by_table,
             tiles,
             samples: set_bytes,
         })
@@ -157,7 +184,7 @@ impl LanePlan {
         let columns = self.outputs * self.weight_bits;
         let folded = self.tiles.iter().any(|blocks| blocks.len() > 1);
         Scratch {
-            sets: Aligned::zeros(groups * SETS * self.samples),
+            sets: Aligned::zeros(groups * if self.by_table { 1 } else { SETS } * self.samples),
             partial: Aligned::zeros(if folded { columns * self.samples * 2 } else { 0 }),
             active: Aligned::zeros(self.samples),
             codes: Aligned::zeros(rows * self.samples),
@@ -198,35 +225,78 @@ impl LanePlan {
             unsafe {
                 scratch.active.fill(0);
                 for (index, block) in blocks.iter().enumerate() {
-                    self.fill_sets::<L>(block, plane, scratch);
-                    if self.needs_active {
-                        self.count_active::<L>(block, scratch);
-                    }
                     let (first, last) = (index == 0, index + 1 == blocks.len());
-                    saturations += self.columns::<L, MODE>(block, first, last, scratch);
+                    if L::SHUFFLES && self.by_table {
+                        self.fill_indices::<L>(block, plane, scratch);
+                        if self.needs_active {
+                            self.count_active::<L, true>(block, scratch);
+                        }
+                        saturations += self.columns::<L, MODE, true>(block, first, last, scratch);
+                    } else {
+                        self.fill_sets::<L>(block, plane, scratch);
+                        if self.needs_active {
+                            self.count_active::<L, false>(block, scratch);
+                        }
+                        saturations += self.columns::<L, MODE, false>(block, first, last, scratch);
+                    }
                 }
             }
         }
         saturations
     }
 
-    /// Add a block's part of a, which is the sum over the set of all rows, to every sample's.
+    /// Add a block's part of a, which is the count of a column of ones, to every sample's.
     #[inline(always)]
-    unsafe fn count_active<L: Lanes>(&self, block: &Block, scratch: &mut Scratch) {
+    unsafe fn count_active<L: Lanes, const BY_TABLE: bool>(&self, block: &Block, scratch: &mut Scratch) {
         let set_bytes = L::BYTES * WIDE;
-        assert!(scratch.sets.len() >= block.groups() * SETS * set_bytes);
+        assert!(scratch.sets.len() >= block.groups() * if BY_TABLE { 1 } else { SETS } * set_bytes);
         // SAFETY: the length was checked above; features are the caller's promise.
         unsafe {
             for v in 0..WIDE {
                 let mut sum = L::splat8(0);
                 for group in 0..block.groups() {
-                    let all = (group * SETS + SETS - 1) * set_bytes + v * L::BYTES;
-                    sum = sum.add8(L::load(scratch.sets.as_ptr().add(all)));
+                    sum = sum.add8(if BY_TABLE {
+                        let index = scratch.sets.as_ptr().add(group * set_bytes + v * L::BYTES);
+                        L::load(index).shuffle(SET_BITS.as_ptr())
+                    } else {
+                        L::load(scratch.sets.as_ptr().add((group * SETS + SETS - 1) * set_bytes + v * L::BYTES))
+                    });
                 }
                 let mut bytes = [0u8; 64];
                 sum.store(bytes.as_mut_ptr());
                 for (active, byte) in scratch.active[v * L::BYTES..][..L::BYTES].iter_mut().zip(bytes) {
                     *active += u16::from(byte);
+                }
+            }
+        }
+    }
+
+    /// Every sample's bits in every group, as the index into a column's table.
+    #[inline(always)]
+    unsafe fn fill_indices<L: Lanes>(&self, block: &Block, plane: u32, scratch: &mut Scratch) {
+        let set_bytes = L::BYTES * WIDE;
+        assert!(scratch.sets.len() >= block.groups() * set_bytes);
+        assert!(scratch.codes.len() >= (block.first_row + block.rows) * set_bytes);
+        // SAFETY: the lengths were checked above; features are the caller's promise.
+        unsafe {
+            for group in 0..block.groups() {
+                for v in 0..WIDE {
+                    let mut index = L::splat8(0);
+                    let first = group * GROUP;
+                    let mut push = |row: usize| {
+                        let codes = scratch.codes.as_ptr().add((block.first_row + row) * set_bytes + v * L::BYTES);
+                        index = index.add8(index).add8(L::load(codes).bit(plane));
+                    };
+                    if first + GROUP <= block.rows {
+                        for k in (0..GROUP).rev() {
+                            push(first + k);
+                        }
+                    } else {
+                        for row in (first..block.rows).rev() {
+                            push(row);
+                        }
+                    }
+                    index.store(scratch.sets.as_mut_ptr().add(group * set_bytes + v * L::BYTES));
                 }
             }
         }
@@ -266,7 +336,7 @@ impl LanePlan {
 
     /// Count every column over one block; after a tile's last block, quantize and recombine.
     #[inline(always)]
-    unsafe fn columns<L: Lanes, const MODE: u8>(
+    unsafe fn columns<L: Lanes, const MODE: u8, const BY_TABLE: bool>(
         &self,
         block: &Block,
         first: bool,
@@ -276,8 +346,10 @@ impl LanePlan {
         let groups = block.groups();
         let set_bytes = L::BYTES * WIDE;
         let columns = self.outputs * self.weight_bits;
-        assert_eq!(block.offsets.len(), groups * columns);
-        assert!(scratch.sets.len() >= groups * SETS * set_bytes);
+        let tables = self.outputs * self.weight_bits.div_ceil(2);
+        assert_eq!(block.offsets.len(), if BY_TABLE { 0 } else { groups * columns });
+        assert_eq!(block.tables.len(), if BY_TABLE { groups * tables } else { 0 });
+        assert!(scratch.sets.len() >= groups * if BY_TABLE { 1 } else { SETS } * set_bytes);
         assert!(scratch.sums.len() >= self.outputs * set_bytes && scratch.active.len() >= set_bytes);
         assert!(first && last || scratch.partial.len() >= 2 * columns * set_bytes);
         let mut saturations = 0u64;
@@ -287,33 +359,47 @@ impl LanePlan {
             let mut finish = Finish::<L, MODE>::new(self, &scratch.active);
             let (sets, mut partial) = (scratch.sets.as_ptr(), scratch.partial.as_mut_ptr());
             let mut sums = scratch.sums.as_mut_ptr().cast::<u8>();
-            let mut offsets = block.offsets.as_ptr();
+            let (mut offsets, mut tables) = (block.offsets.as_ptr(), block.tables.as_ptr());
             for _ in 0..self.outputs {
                 finish.begin();
                 let mut j = self.weight_bits;
                 while j > 0 {
-                    if j % 2 == 1 {
-                        let counts = [count_one::<L>(sets, offsets, groups)];
+                    let together = columns_together(j, BY_TABLE);
+                    if together == 1 {
+                        let counts = if BY_TABLE {
+                            look_up::<L, 1, 1>(sets, tables, groups)
+                        } else {
+                            [count_one::<L>(sets, offsets, groups)]
+                        };
                         if let Some(counts) = merge::<L, MODE, 1>(counts, first, last, &mut partial) {
                             finish.one(counts[0]);
                         }
-                        j -= 1;
-                        offsets = offsets.add(groups);
-                    } else {
-                        let counts = count_two::<L>(sets, offsets, groups);
+                    } else if together == 2 {
+                        let counts = if BY_TABLE {
+                            look_up::<L, 1, 2>(sets, tables, groups)
+                        } else {
+                            count_two::<L>(sets, offsets, groups)
+                        };
                         if let Some(counts) = merge::<L, MODE, 2>(counts, first, last, &mut partial) {
                             finish.two(j, counts);
                         }
-                        j -= 2;
-                        offsets = offsets.add(2 * groups);
+                    } else {
+                        let counts = look_up::<L, 2, 4>(sets, tables, groups);
+                        if let Some(counts) = merge::<L, MODE, 4>(counts, first, last, &mut partial) {
+                            finish.two(j, [counts[0], counts[1]]);
+                            finish.two(j - 2, [counts[2], counts[3]]);
+                        }
                     }
+                    j -= together;
+                    offsets = offsets.wrapping_add(together * groups);
+                    tables = tables.wrapping_add(together.div_ceil(2) * groups);
                 }
                 if last {
                     finish.end(sums, self.weight_bits == 1);
                 }
                 sums = sums.add(2 * set_bytes);
             }
-            saturations += finish.saturations;
+            saturations += finish.saturations();
         }
         saturations
     }
@@ -344,84 +430,5 @@ pub(super) unsafe fn rank<L: Lanes>(scratch: &mut Scratch) {
             class.store(scratch.classes.as_mut_ptr().add(first).cast());
             best.sub16(runner_up).store(scratch.margins.as_mut_ptr().add(first).cast());
         }
-    }
-}
-
-/// n of one column over a block.
-#[inline(always)]
-unsafe fn count_one<L: Lanes>(sets: *const u8, offsets: *const u16, groups: usize) -> [L; WIDE] {
-    // SAFETY: as for `columns`.
-    unsafe {
-        let mut sums = [L::splat8(0); WIDE];
-        for group in 0..groups {
-            let set = sets.add(usize::from(*offsets.add(group)));
-            for v in 0..WIDE {
-                sums[v] = sums[v].add8(L::load(set.add(v * L::BYTES)));
-            }
-        }
-        sums
-    }
-}
-
-/// n of two neighbouring columns over a block.
-#[inline(always)]
-unsafe fn count_two<L: Lanes>(sets: *const u8, offsets: *const u16, groups: usize) -> [[L; WIDE]; 2] {
-    // SAFETY: as for `columns`.
-    unsafe {
-        let mut sums = [[L::splat8(0); WIDE]; 2];
-        for group in 0..groups {
-            for column in 0..2 {
-                let set = sets.add(usize::from(*offsets.add(2 * group + column)));
-                for v in 0..WIDE {
-                    sums[column][v] = sums[column][v].add8(L::load(set.add(v * L::BYTES)));
-                }
-            }
-        }
-        sums
-    }
-}
-
-/// Add a block's counts to those of the blocks before it; the totals, after the last.
-#[inline(always)]
-unsafe fn merge<L: Lanes, const MODE: u8, const COLUMNS: usize>(
-    counts: [[L; WIDE]; COLUMNS],
-    first: bool,
-    last: bool,
-    partial: &mut *mut u8,
-) -> Option<[Counts<L>; COLUMNS]> {
-    // SAFETY: as for `columns`.
-    unsafe {
-        let zero = L::splat8(0);
-        let mut totals = [[[zero; 2]; WIDE]; COLUMNS];
-        for column in 0..COLUMNS {
-            for v in 0..WIDE {
-                totals[column][v] = if wide_counts(MODE) {
-                    let (low, high) = counts[column][v].interleave(zero);
-                    [low, high]
-                } else {
-                    [counts[column][v], zero]
-                };
-            }
-        }
-        if first && last {
-            return Some(totals);
-        }
-        let parts = if wide_counts(MODE) { 2 } else { 1 };
-        for column in 0..COLUMNS {
-            for v in 0..WIDE {
-                for part in 0..parts {
-                    let total = &mut totals[column][v][part];
-                    if !first {
-                        let before = L::load(*partial);
-                        *total = if wide_counts(MODE) { total.add16(before) } else { total.add8_saturating(before) };
-                    }
-                    if !last {
-                        total.store(*partial);
-                    }
-                    *partial = partial.add(L::BYTES);
-                }
-            }
-        }
-        last.then_some(totals)
     }
 }

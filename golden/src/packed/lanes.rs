@@ -12,6 +12,8 @@ pub(super) trait Lanes: Copy {
     const BYTES: usize;
     /// Whether `look_up` works.
     const LOOKS_UP: bool = false;
+    /// Whether `shuffle` works.
+    const SHUFFLES: bool = false;
 
     unsafe fn load(from: *const u8) -> Self;
     unsafe fn store(self, to: *mut u8);
@@ -29,8 +31,29 @@ pub(super) trait Lanes: Copy {
     unsafe fn look_up(self, _table: &[Self; 4], _short: bool) -> Self {
         unreachable!("asked only where LOOKS_UP")
     }
+    /// Each byte's entry of a table of 16 bytes in memory; no byte may be larger than 15.
+    #[inline(always)]
+    unsafe fn shuffle(self, _table: *const u8) -> Self {
+        unreachable!("asked only where SHUFFLES")
+    }
+    /// The lower four bits of every byte, and the upper four; where SHUFFLES.
+    #[inline(always)]
+    unsafe fn nibbles(self) -> (Self, Self) {
+        unreachable!("asked only where SHUFFLES")
+    }
     /// How many bytes exceed their limit.
     unsafe fn above8(self, limit: Self) -> u32;
+    /// The same, added to `total`, or byte by byte to `counter` where that is faster.
+    #[inline(always)]
+    unsafe fn count_above8(self, limit: Self, _counter: &mut Self, total: &mut u64) {
+        // SAFETY: passed on to the caller.
+        *total += u64::from(unsafe { self.above8(limit) });
+    }
+    /// All bytes of `count_above8`'s counter together.
+    #[inline(always)]
+    unsafe fn counted(self) -> u64 {
+        0
+    }
     /// Alternate the bytes of both, within 128-bit groups: the low eight of each, and the high eight.
     unsafe fn interleave(self, other: Self) -> (Self, Self);
     /// Undo `interleave`'s split: the low bytes of 16-bit lanes that hold at most 255.

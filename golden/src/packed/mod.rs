@@ -8,10 +8,13 @@
 mod aligned;
 #[cfg(target_arch = "x86_64")]
 mod amx;
+mod count;
 mod finish;
 mod kernel;
 mod lanes;
 mod pack;
+#[cfg(target_arch = "x86_64")]
+mod pack_avx2;
 mod product;
 #[cfg(target_arch = "x86_64")]
 mod product_x86;
@@ -137,7 +140,7 @@ impl PackedArray {
         Ok(Self {
             rows: array.rows(),
             words: WordPlan::new(machine, array),
-            lanes: LanePlan::new(machine, array, level.bytes()),
+            lanes: LanePlan::new(machine, array, level.bytes(), level == Level::Avx2),
             product: Product::new(machine, array)?,
             machine: machine.clone(),
             level,
@@ -311,11 +314,13 @@ impl PackedArray {
         let mut done = 0;
         if let Some(product) = &self.product {
             // Whatever the codes, this computes something; a code too wide is found out at the end.
-            self.product_images(product, &mut part, &mut tally);
+            // SAFETY: passed on to the caller.
+            unsafe { self.product_images::<L>(product, &mut part, &mut tally) };
             done = count;
         } else {
             tally.combined_codes = pack::combined(part.images);
-            tally.row_pulses = pack::pulses(part.images);
+            // SAFETY: passed on to the caller.
+            tally.row_pulses = unsafe { pulses::<L>(part.images, tally.combined_codes) };
             if u32::from(tally.combined_codes) >> self.machine.input_bits != 0 {
                 return tally;
             }
@@ -348,16 +353,21 @@ impl PackedArray {
     }
 
     /// Sums and classes of a lossless machine.
+    ///
+    /// # Safety
+    /// As for `part_with`.
     #[inline(always)]
-    fn product_images(&self, product: &Product, part: &mut Part<'_>, tally: &mut Tally) {
+    unsafe fn product_images<L: Lanes>(&self, product: &Product, part: &mut Part<'_>, tally: &mut Tally) {
         let (outputs, together) = (self.machine.outputs, product.images_together());
         let mut padded = product.padded(together.min(part.labels.len()));
         let chunks = part.images.chunks(together * product.inputs).zip(part.outputs.chunks_mut(together * outputs));
         let verdicts = part.classes.chunks_mut(together).zip(part.margins.chunks_mut(together));
         for ((codes, sums), (classes, margins)) in chunks.zip(verdicts) {
             product.multiply(self.level, codes, sums, &mut padded);
-            tally.combined_codes |= pack::combined(codes);
-            tally.row_pulses += pack::pulses(codes);
+            let combined = pack::combined(codes);
+            tally.combined_codes |= combined;
+            // SAFETY: passed on to the caller.
+            tally.row_pulses += unsafe { pulses::<L>(codes, combined) };
             #[cfg(target_arch = "x86_64")]
             if self.level >= Level::Avx2 && product.keys_fit {
                 // SAFETY: the level is one that the processor has, and the sums are narrow enough.
@@ -397,12 +407,24 @@ impl PackedArray {
                 row[images.len()..].fill(0);
             }
         }
-        pack::transpose(part.images, inputs, images.clone(), samples, &mut scratch.codes);
+        // SAFETY: passed on to the caller.
+        unsafe { transpose::<L>(part.images, inputs, images.clone(), samples, &mut scratch.codes) };
         let mut saturations = 0;
         let rows = &mut part.outputs[images.start * outputs..images.end * outputs];
         for tile in 0..self.machine.tiles {
             // SAFETY: passed on to the caller.
             saturations += unsafe { lanes.tile::<L>(tile, scratch) };
+            #[cfg(target_arch = "x86_64")]
+            if L::SHUFFLES && tile == 0 && outputs >= 8 && images.len() == samples {
+                for lane in (0..samples).step_by(16) {
+                    let [first, second] = [lane, lane + 8].map(|lane| sample_of_lane(lane, L::BYTES) * outputs);
+                    let (low, high) = rows.split_at_mut(second);
+                    let to = [&mut low[first..], high];
+                    // SAFETY: registers that shuffle are those of AVX2, whose feature the caller vouches for.
+                    unsafe { pack_avx2::spread(&scratch.sums, samples, lane, outputs, to) };
+                }
+                continue;
+            }
             for lane in (0..samples).step_by(8) {
                 let first = sample_of_lane(lane, L::BYTES).min(images.len());
                 let to = &mut rows[first * outputs..(first + 8).min(images.len()) * outputs];
@@ -434,6 +456,35 @@ impl PackedArray {
         }
         saturations
     }
+}
+
+/// [`pack::pulses`]; `combined` is what the codes come to or-ed together.
+///
+/// # Safety
+/// `L`'s processor features.
+#[inline(always)]
+unsafe fn pulses<L: Lanes>(codes: &[u8], combined: u8) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if L::SHUFFLES && combined < 16 {
+        // SAFETY: registers that shuffle are those of AVX2.
+        return unsafe { pack_avx2::pulses(codes) };
+    }
+    let _ = combined;
+    pack::pulses(codes)
+}
+
+/// [`pack::transpose`].
+///
+/// # Safety
+/// `L`'s processor features.
+#[inline(always)]
+unsafe fn transpose<L: Lanes>(codes: &[u8], inputs: usize, images: Range<usize>, lanes: usize, to: &mut [u8]) {
+    #[cfg(target_arch = "x86_64")]
+    if L::SHUFFLES && inputs >= 16 && images.len().is_multiple_of(32) {
+        // SAFETY: registers that shuffle are those of AVX2.
+        return unsafe { pack_avx2::transpose(codes, inputs, images, lanes, to) };
+    }
+    pack::transpose(codes, inputs, images, lanes, to);
 }
 
 /// Run images through the array, as [`crate::run::run`] and equal to it, packing the array for this one run.

@@ -26,6 +26,7 @@ macro_rules! methods {
 
 impl Lanes for Avx2 {
     const BYTES: usize = 32;
+    const SHUFFLES: bool = true;
 
     methods! {
         load(from: *const u8) -> Self = Self(_mm256_loadu_si256(from.cast()));
@@ -57,11 +58,41 @@ impl Lanes for Avx2 {
         unsafe { Self(_mm256_min_epu8(self.0, other.0)) }
     }
     #[inline(always)]
+    unsafe fn shuffle(self, table: *const u8) -> Self {
+        unsafe {
+            let table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table.cast()));
+            Self(_mm256_shuffle_epi8(table, self.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn nibbles(self) -> (Self, Self) {
+        unsafe {
+            let mask = _mm256_set1_epi8(15);
+            (Self(_mm256_and_si256(self.0, mask)), Self(_mm256_and_si256(_mm256_srli_epi16::<4>(self.0), mask)))
+        }
+    }
+    #[inline(always)]
     unsafe fn above8(self, limit: Self) -> u32 {
         unsafe {
             let within = _mm256_cmpeq_epi8(_mm256_max_epu8(self.0, limit.0), limit.0);
             (_mm256_movemask_epi8(within) as u32).count_zeros()
         }
+    }
+    #[inline(always)]
+    unsafe fn count_above8(self, limit: Self, counter: &mut Self, _total: &mut u64) {
+        unsafe {
+            let above = _mm256_min_epu8(_mm256_subs_epu8(self.0, limit.0), _mm256_set1_epi8(1));
+            *counter = Self(_mm256_add_epi8(counter.0, above));
+        }
+    }
+    #[inline(always)]
+    unsafe fn counted(self) -> u64 {
+        let mut parts = [0u64; 4];
+        unsafe {
+            let sums = _mm256_sad_epu8(self.0, _mm256_setzero_si256());
+            _mm256_storeu_si256(parts.as_mut_ptr().cast(), sums);
+        }
+        parts.iter().sum()
     }
     #[inline(always)]
     unsafe fn interleave(self, other: Self) -> (Self, Self) {
