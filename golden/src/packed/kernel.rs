@@ -41,8 +41,8 @@ struct Block {
     /// Byte offset of the set that each column's devices select, `[output][columns, highest first][group]`, two
     /// columns side by side.
     offsets: Vec<u16>,
-    /// Instead of the offsets, `[output][columns, highest first][group]`: how many of its devices each set of rows drives.
-    /// Two columns share a table, the lower one in the upper four bits.
+    /// Instead of the offsets, `[output][columns side by side, highest first][group][two columns]`: how many of a column's
+    /// devices each set of rows drives. Two columns share a table, the lower one in the upper four bits.
     tables: Vec<[u8; SETS]>,
 }
 
