@@ -102,6 +102,11 @@ fn columns_together(columns: usize, by_table: bool) -> usize {
     }
 }
 
+/// What a column, or two of them in four bits each, counts for each set of rows, from the set of its devices.
+fn table(columns: &[usize]) -> [u8; SETS] {
+    std::array::from_fn(|index| columns.iter().rev().fold(0, |counts, set| counts << 4 | SET_BITS[index & set]))
+}
+
 impl LanePlan {
     /// Lay out an array for registers of `bytes` bytes, columns to be counted by their tables or not; `None` where lanes
     /// cannot hold what the machine computes.
@@ -140,15 +145,13 @@ impl LanePlan {
                             while j > 0 {
                                 let together = columns_together(j, by_table);
                                 for group in 0..block.groups() {
-                                    for k in (1..=together).filter(|_| !by_table) {
-                                        let set = set(group, output * bits + j - k);
-                                        block.offsets.push(((group * SETS + set) * set_bytes) as u16);
-                                    }
-                                    for k in (1..=together).step_by(2).filter(|_| by_table) {
-                                        let high = set(group, output * bits + j - k);
-                                        let low = if k < together { set(group, output * bits + j - k - 1) } else { 0 };
-                                        let counts = |index| SET_BITS[index & high] | SET_BITS[index & low] << 4;
-                                        block.tables.push(std::array::from_fn(counts));
+                                    let sets: Vec<_> =
+                                        (1..=together).map(|k| set(group, output * bits + j - k)).collect();
+                                    if by_table {
+                                        block.tables.extend(sets.chunks(2).map(table));
+                                    } else {
+                                        let offset = |set: &usize| ((group * SETS + set) * set_bytes) as u16;
+                                        block.offsets.extend(sets.iter().map(offset));
                                     }
                                 }
                                 j -= together;
@@ -287,6 +290,7 @@ impl LanePlan {
                         let codes = scratch.codes.as_ptr().add((block.first_row + row) * set_bytes + v * L::BYTES);
                         index = index.add8(index).add8(L::load(codes).bit(plane));
                     };
+                    // A loop of a known length is unrolled, and nearly all groups are whole.
                     if first + GROUP <= block.rows {
                         for k in (0..GROUP).rev() {
                             push(first + k);

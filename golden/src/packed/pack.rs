@@ -16,6 +16,13 @@ pub(super) fn pulses(codes: &[u8]) -> u64 {
     words + rest.iter().map(|code| u64::from(code.count_ones())).sum::<u64>()
 }
 
+/// Where squares of `size` begin that cover `count`, which is `size` or more; the last overlaps the one before it where
+/// `size` does not divide `count`.
+#[inline(always)]
+pub(super) fn squares(count: usize, size: usize) -> impl Iterator<Item = usize> {
+    (0..count).step_by(size).map(move |first| first.min(count - size))
+}
+
 /// Transpose codes `[image][input]` of the given images to `[input][lane]`, `lanes` bytes a row.
 ///
 /// Lanes beyond the last image keep what they hold.
@@ -26,9 +33,7 @@ pub(super) fn transpose(codes: &[u8], inputs: usize, images: Range<usize>, lanes
     #[cfg(target_arch = "x86_64")]
     if inputs >= 16 {
         for sample in (0..count - count % 16).step_by(16) {
-            // The last square overlaps the one before it where 16 does not divide the inputs.
-            let mut input = 0;
-            loop {
+            for input in squares(inputs, 16) {
                 // SAFETY: 16 images from `images.start + sample` and 16 inputs from `input` exist on both sides.
                 unsafe {
                     square(
@@ -38,10 +43,6 @@ pub(super) fn transpose(codes: &[u8], inputs: usize, images: Range<usize>, lanes
                         lanes,
                     );
                 }
-                if input + 16 == inputs {
-                    break;
-                }
-                input = (input + 16).min(inputs - 16);
             }
         }
         transpose_plain(codes, inputs, images.start..images.end, count - count % 16, lanes, to);
@@ -125,17 +126,13 @@ pub(super) fn spread<const ADD: bool>(sums: &[i16], lanes: usize, lane: usize, o
     #[cfg(target_arch = "x86_64")]
     if !ADD && outputs >= 8 && to.len() >= 8 * outputs {
         assert!(sums.len() >= outputs * lanes && lane + 8 <= lanes);
-        let mut output = 0;
-        loop {
+        for output in squares(outputs, 8) {
             // SAFETY: eight outputs from `output` on, eight lanes and eight rows of `to` exist.
             unsafe {
                 spread_square(sums.as_ptr().add(output * lanes + lane), lanes, to.as_mut_ptr().add(output), outputs)
             };
-            if output + 8 == outputs {
-                return;
-            }
-            output = (output + 8).min(outputs - 8);
         }
+        return;
     }
     for (k, to) in to.chunks_exact_mut(outputs).enumerate().take(8) {
         for (output, y) in to.iter_mut().enumerate() {

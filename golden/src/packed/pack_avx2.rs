@@ -3,6 +3,8 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
+use super::pack::squares;
+
 /// Set bits of each half byte, twice.
 const HALF_BYTE_BITS: [u8; 32] =
     [0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4];
@@ -44,22 +46,16 @@ pub(super) unsafe fn transpose(codes: &[u8], inputs: usize, images: Range<usize>
     assert!(inputs >= 16 && count.is_multiple_of(32));
     assert!(count <= lanes && codes.len() >= images.end * inputs && to.len() >= inputs * lanes);
     for sample in (0..count).step_by(32) {
-        // The last square overlaps the one before it where 16 does not divide the inputs.
-        let mut input = 0;
-        loop {
+        for input in squares(inputs, 16) {
             // SAFETY: 32 images from `images.start + sample` and 16 inputs from `input` exist on both sides.
             unsafe {
-                squares(
+                two_squares(
                     codes.as_ptr().add((images.start + sample) * inputs + input),
                     inputs,
                     to.as_mut_ptr().add(input * lanes + sample),
                     lanes,
                 );
             }
-            if input + 16 == inputs {
-                break;
-            }
-            input = (input + 16).min(inputs - 16);
         }
     }
 }
@@ -69,7 +65,7 @@ pub(super) unsafe fn transpose(codes: &[u8], inputs: usize, images: Range<usize>
 /// # Safety
 /// AVX2; 32 rows of 16 bytes to read, 16 of 32 to write, `from_stride` and `to_stride` bytes apart.
 #[inline(always)]
-unsafe fn squares(from: *const u8, from_stride: usize, to: *mut u8, to_stride: usize) {
+unsafe fn two_squares(from: *const u8, from_stride: usize, to: *mut u8, to_stride: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         let mut rows = [_mm256_setzero_si256(); 16];
@@ -101,8 +97,7 @@ pub(super) unsafe fn spread(sums: &[i16], lanes: usize, lane: usize, outputs: us
     assert!(outputs >= 8 && sums.len() >= outputs * lanes && lane + 16 <= lanes);
     assert!(to.iter().all(|to| to.len() >= 8 * outputs));
     let to = to.map(|to| to.as_mut_ptr());
-    let mut output = 0;
-    loop {
+    for output in squares(outputs, 8) {
         // SAFETY: eight outputs from `output` on, sixteen lanes and eight rows of each `to` exist.
         unsafe {
             let mut rows = [_mm256_setzero_si256(); 8];
@@ -123,10 +118,6 @@ pub(super) unsafe fn spread(sums: &[i16], lanes: usize, lane: usize, outputs: us
                 }
             }
         }
-        if output + 8 == outputs {
-            return;
-        }
-        output = (output + 8).min(outputs - 8);
     }
 }
 
