@@ -42,7 +42,7 @@ mutate: bitline ## Run 60 of 1000 mutants of tiny's Verilog against R2's problem
 	$(BITLINE) mutate --machine tiny --sample $(MUTANTS)
 
 mutate-all: bitline ## Run all 1000, prove equivalent what comes through, record it (half an hour; goes on where it was).
-	@scripts/tools --need yosys verilator
+	@scripts/tools --need yosys verilator yosys-abc
 	$(BITLINE) mutate --machine $(MACHINE) --record
 
 mutate-golden: ## Mutate golden's arithmetic with cargo-mutants and run golden's tests (hours; goes on where it was).

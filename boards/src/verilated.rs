@@ -40,6 +40,8 @@ const OPTIONS: [&str; 14] = [
 
 /// And for a netlist: the cells' models, which are not written for lint; no default for a pin that is left open.
 const NETLIST_OPTIONS: [&str; 3] = ["cells.v", "-Wno-fatal", "-DNO_ICE40_DEFAULT_ASSIGNMENTS"];
+/// And for its compiler: of single gates it makes nothing faster by trying harder, which takes a third longer.
+const NETLIST_COMPILER: [&str; 2] = ["-CFLAGS", "-O1"];
 
 /// And for mutants: Yosys' Verilog is not written for lint either, and a mutant may well choose two branches of a case at once,
 /// which is for the problems to notice and not for the simulator. (It looks before all values have settled, too.)
@@ -109,7 +111,8 @@ pub fn compile_traced(
 /// Those of [`compile`].
 pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
     let name = format!("{}-{}", machine.name, netlist.kind);
-    build(&name, &netlist.verilog, Some(&netlist.models), false, &NETLIST_OPTIONS, out)
+    let options = [&NETLIST_OPTIONS[..], &NETLIST_COMPILER].concat();
+    build(&name, &netlist.verilog, Some(&netlist.models), false, &options, out)
 }
 
 /// The same for mutants, all in one program; see [`Simulator::Mutant`].
