@@ -1,4 +1,22 @@
-//! The sequencer's instruction set, assembler and compiler.
+//! The sequencer's instruction set, from one table: encoding, decoding, assembler, disassembler, and the checks that a
+//! program passes before it is loaded.
 //!
-//! Empty: the machines so far run one layer, and their sequencer walks through it without a program. The crate keeps
-//! its place in the crate graph for machines of several layers.
+//! `no_std` without the feature `std`: the table and the codec ([`mod@isa`]) and the checks ([`mod@verify`]) need nothing
+//! but `core`, the text form ([`mod@text`]) needs `alloc`. With it, [`mod@compile`] makes a program of a network and
+//! [`mod@execute`] runs it, instruction by instruction, with golden's arithmetic. No machine runs programs yet ([ADR
+//! 0013](../../../docs/adr/0013-programs-of-whole-layers.md)).
+
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+#[cfg(feature = "std")]
+pub mod compile;
+#[cfg(feature = "std")]
+pub mod execute;
+pub mod isa;
+#[cfg(feature = "std")]
+pub mod program;
+pub mod reference;
+pub mod text;
+pub mod verify;

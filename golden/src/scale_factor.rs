@@ -4,7 +4,7 @@
 //! half away from zero. One step of an integer weight stands for `sf`; argmax does not see the factor, so the
 //! integer network needs no other constant.
 
-use crate::network::{FloatLayer, Layer, weight_range};
+use crate::network::{FloatLayer, Geometry, Layer, weight_range};
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -103,6 +103,9 @@ pub fn quantize_layer(
         return Err(ScaleFactorError::ScaleFactor { scale_factor });
     }
     Ok(Layer {
+        geometry: Geometry::Dense,
+        activation: None,
+        pool: None,
         weights: float.weights.mapv(|w| quantize(w, scale_factor, weight_bits)),
         biases: float.biases.iter().map(|b| quantize(*b, scale_factor, weight_bits)).collect(),
         weight_bits,

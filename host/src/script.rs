@@ -38,7 +38,7 @@ pub enum Step {
 }
 
 /// The scripts, in this order.
-pub const SCRIPTS: [&str; 15] = [
+pub const SCRIPTS: [&str; 16] = [
     "words",
     "random",
     "refusals",
@@ -54,6 +54,7 @@ pub const SCRIPTS: [&str; 15] = [
     "short-aborts",
     "sums",
     "switch-waits",
+    "held-byte",
 ];
 
 /// The script for machines whose counters do not start at 0.

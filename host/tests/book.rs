@@ -22,6 +22,11 @@ fn registers_page_is_the_register_map() {
     check("registers.md", &bitline_host::register_page::page());
 }
 
+#[test]
+fn instruction_set_page_is_the_table() {
+    check("instruction-set.md", &bitline_firmware::reference::page());
+}
+
 /// The page of mutation keeps its text; what is between the marks is made from the record.
 #[test]
 fn mutation_page_has_the_recorded_figures() {

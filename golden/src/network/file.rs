@@ -1,14 +1,16 @@
 //! Networks on disk: one safetensors file.
 //!
-//! Tensors, for layer `n` from 0: `layers.n.weights` I8 `[output][input]`, `layers.n.biases` I8 `[output]`, and when
-//! the float network is known `layers.n.float_weights` F32 and `layers.n.float_biases` F32 of the same shapes; when
+//! Tensors, for layer `n` from 0: `layers.n.weights` I8 `[output][input]`, `layers.n.biases` I8 `[output]`, for a layer with
+//! an activation `layers.n.thresholds` I32 `[output][2^bits - 1]`, and when the float network is known `layers.n.float_weights` F32 and `layers.n.float_biases` F32 of the same shapes; when
 //! the training history is known `history.train_loss`, `history.test_loss` F64 `[epoch]` and `history.train_correct`,
 //! `history.test_correct` U32 `[epoch]`.
 //!
 //! The metadata is one JSON text under the key `bitline.network`. One key, because safetensors writes its map in no
 //! particular order and the same network must give the same bytes. Nothing in the file depends on date or machine.
 
-use super::{EpochRecord, FloatLayer, Layer, Network, NetworkError, Provenance};
+use super::{
+    Activation, Convolution, EpochRecord, FloatLayer, Geometry, Layer, Network, NetworkError, Pool, Provenance,
+};
 use ndarray::Array2;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,10 @@ use std::path::Path;
 pub const FORMAT_VERSION: u64 = 1;
 /// Key of the JSON text in the safetensors metadata.
 pub const METADATA_KEY: &str = "bitline.network";
+/// A layer of this kind reads all its inputs at once.
+const DENSE: &str = "dense";
+/// A layer of this kind moves over a map, as its field `convolution` says.
+const CONVOLUTION: &str = "convolution";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +45,12 @@ struct LayerMetadata {
     weight_bits: usize,
     input_bits: usize,
     bias_code: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    convolution: Option<Convolution>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    activation_bits: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pool: Option<Pool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scale_factor: Option<f64>,
     float: bool,
@@ -66,6 +78,7 @@ macro_rules! owned {
     };
 }
 owned!(i8_tensor, i8, I8);
+owned!(i32_tensor, i32, I32);
 owned!(u32_tensor, u32, U32);
 owned!(f32_tensor, f32, F32);
 owned!(f64_tensor, f64, F64);
@@ -153,6 +166,12 @@ impl<'a> Reader<'a> {
     /// Take an I8 tensor. See [`NetworkError`] for what can be wrong with it.
     pub fn i8(&mut self, name: &str, shape: &[usize]) -> Result<Vec<i8>, NetworkError> {
         Ok(self.take(name, Dtype::I8, "I8", shape)?.iter().map(|b| *b as i8).collect())
+    }
+
+    /// Take an I32 tensor. See [`NetworkError`] for what can be wrong with it.
+    pub fn i32(&mut self, name: &str, shape: &[usize]) -> Result<Vec<i32>, NetworkError> {
+        let bytes = self.take(name, Dtype::I32, "I32", shape)?;
+        Ok(bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b)).collect())
     }
 
     /// Take a U32 tensor. See [`NetworkError`] for what can be wrong with it.
@@ -261,18 +280,31 @@ impl Network {
             let shape = layer.weights.shape();
             tensors.push(i8_tensor(format!("layers.{n}.weights"), shape, layer.weights.iter().copied()));
             tensors.push(i8_tensor(format!("layers.{n}.biases"), &shape[..1], layer.biases.iter().copied()));
+            if let Some(Activation { thresholds, .. }) = &layer.activation {
+                let name = format!("layers.{n}.thresholds");
+                tensors.push(i32_tensor(name, thresholds.shape(), thresholds.iter().copied()));
+            }
             if let Some(float) = &layer.float {
                 tensors.push(f32_tensor(format!("layers.{n}.float_weights"), shape, float.weights.iter().copied()));
                 tensors.push(f32_tensor(format!("layers.{n}.float_biases"), &shape[..1], float.biases.iter().copied()));
             }
         }
         let layers = self.layers.iter().map(|layer| LayerMetadata {
-            kind: "dense".into(),
+            kind: match layer.geometry {
+                Geometry::Dense => DENSE.into(),
+                Geometry::Convolution(_) => CONVOLUTION.into(),
+            },
             inputs: layer.inputs(),
             outputs: layer.outputs(),
             weight_bits: layer.weight_bits,
             input_bits: layer.input_bits,
             bias_code: layer.bias_code,
+            convolution: match layer.geometry {
+                Geometry::Dense => None,
+                Geometry::Convolution(convolution) => Some(convolution),
+            },
+            activation_bits: layer.activation.as_ref().map(|activation| activation.bits),
+            pool: layer.pool,
             scale_factor: layer.scale_factor,
             float: layer.float.is_some(),
         });
@@ -313,13 +345,31 @@ impl Network {
         let metadata: Metadata = reader.metadata(FORMAT_VERSION)?;
         let mut layers = Vec::new();
         for (n, layer) in metadata.layers.into_iter().enumerate() {
-            if layer.kind != "dense" {
-                return Err(NetworkError::LayerKind { file: file.into(), layer: n, kind: layer.kind });
-            }
+            let geometry = match (layer.kind.as_str(), layer.convolution) {
+                (DENSE, None) => Geometry::Dense,
+                (CONVOLUTION, Some(convolution)) => Geometry::Convolution(convolution),
+                (DENSE | CONVOLUTION, _) => {
+                    let reason = format!("layer {n} of kind {:?} and its field `convolution` disagree", layer.kind);
+                    return Err(NetworkError::Metadata { file: file.into(), reason });
+                }
+                _ => return Err(NetworkError::LayerKind { file: file.into(), layer: n, kind: layer.kind }),
+            };
             let shape = [layer.outputs, layer.inputs];
             let outputs = [layer.outputs];
             let weights = reader.i8(&format!("layers.{n}.weights"), &shape)?;
             let biases = reader.i8(&format!("layers.{n}.biases"), &outputs)?;
+            let activation = match layer.activation_bits {
+                None => None,
+                Some(bits @ 1..=8) => {
+                    let shape = [layer.outputs, Activation::levels(bits)];
+                    let thresholds = reader.i32(&format!("layers.{n}.thresholds"), &shape)?;
+                    Some(Activation { bits, thresholds: array(shape, thresholds) })
+                }
+                Some(bits) => {
+                    let reason = format!("layer {n} has codes of {bits} bits");
+                    return Err(NetworkError::Metadata { file: file.into(), reason });
+                }
+            };
             let float = if layer.float {
                 let weights = reader.f32(&format!("layers.{n}.float_weights"), &shape)?;
                 let biases = reader.f32(&format!("layers.{n}.float_biases"), &outputs)?;
@@ -328,6 +378,9 @@ impl Network {
                 None
             };
             layers.push(Layer {
+                geometry,
+                activation,
+                pool: layer.pool,
                 weights: array(shape, weights),
                 biases,
                 weight_bits: layer.weight_bits,

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 fn layer() -> Layer {
     Layer {
+        geometry: Geometry::Dense,
+        activation: None,
+        pool: None,
         weights: Array2::from_shape_fn((3, 8), |(o, i)| ((o * 8 + i) % 8) as i8 - 4),
         biases: vec![3, -4, 0],
         weight_bits: 3,
@@ -137,9 +140,10 @@ fn metadata_faults_are_refused() {
         );
     }
     assert_eq!(
-        read_error(&with_metadata(|text| text.replace("dense", "convolution"))),
-        "f: layer 0 is of kind \"convolution\", this build knows \"dense\"; use a newer build"
+        read_error(&with_metadata(|text| text.replace("dense", "recurrent"))),
+        "f: layer 0 is of kind \"recurrent\", this build knows \"dense\" and \"convolution\"; use a newer build"
     );
+    assert!(read_error(&with_metadata(|text| text.replace("dense", "convolution"))).contains("`convolution` disagree"));
 }
 
 #[test]
@@ -295,7 +299,8 @@ fn network_that_does_not_fit_is_refused_with_the_numbers() {
          quantize again for this machine"
     );
     let mut deep = network();
-    deep.layers.push(layer());
+    deep.layers[0].activation = Some(Activation { bits: 3, thresholds: Array2::zeros((3, 7)) });
+    deep.layers.push(Layer { weights: Array2::zeros((3, 3)), float: None, ..layer() });
     assert_eq!(
         deep.check_fits(&tiny()).unwrap_err().to_string(),
         "network small has 2 layers, machine tiny runs 1; use a machine with a program"

@@ -129,6 +129,22 @@ impl Writer {
         }
     }
 
+    /// A frame whose first byte comes while the one before is answered, and whose others come after the reply: that byte is
+    /// kept, for none came after it.
+    pub(super) fn held_byte(&mut self) {
+        for label in [0x00C0, 0x0102] {
+            let first = Frame::read(self.next(), address(Region::Labels, 0), 1).encode();
+            let second = Frame::write(self.next(), address(Region::Labels, 0), &[label]).encode();
+            // The END between the two is the first one's.
+            let (held, rest) = second[1..].split_at(1);
+            self.steps.push(Step::Feed([&first, held].concat()));
+            self.steps.push(Step::Send(Vec::new()));
+            self.steps.push(Step::Send(rest.to_vec()));
+            self.read(Region::Labels, 0, 1);
+        }
+        self.registers();
+    }
+
     /// Frames whose bytes come with a few clocks between them, escaped ones among them.
     pub(super) fn pauses(&mut self) {
         for clocks in 1..=PAUSES {

@@ -37,6 +37,7 @@ pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
         "short-aborts" => writer.aborts(problem, 1),
         "sums" => writer.sums(),
         "switch-waits" => writer.switch_waits(problem),
+        "held-byte" => writer.held_byte(),
         COUNTING => writer.counting(problem),
         _ => return None,
     }

@@ -1,0 +1,276 @@
+//! Runs a program, instruction by instruction, with golden's arithmetic: the third of golden's three levels, and what the
+//! gateware is compared with.
+//!
+//! Whatever the words of a program say, it ends: in `halt`, or in a [`Fault`], which the hardware keeps in a register.
+
+use crate::isa::{Instruction, Opcode};
+use crate::program::{Program, Target};
+use bitline_golden::argmax::{Verdict, argmax};
+use bitline_golden::column::{count, current};
+use bitline_golden::planes::{active_rows, plane};
+use bitline_golden::quantizer::quantize;
+use bitline_golden::recombination::plane_sum;
+
+/// What one layer, or one image, counts. Units are those of the contract, section 4.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LayerCounters {
+    /// Planes applied to a tile.
+    pub array_reads: u64,
+    /// Rows driven, summed over array reads.
+    pub row_pulses: u64,
+    /// Column counts converted by a quantizer.
+    pub conversions: u64,
+    /// Conversions whose code was clamped.
+    pub saturations: u64,
+    /// Whole weights times inputs.
+    pub macs: u64,
+}
+
+impl LayerCounters {
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            array_reads: self.array_reads - before.array_reads,
+            row_pulses: self.row_pulses - before.row_pulses,
+            conversions: self.conversions - before.conversions,
+            saturations: self.saturations - before.saturations,
+            macs: self.macs - before.macs,
+        }
+    }
+
+    fn add(&mut self, more: &Self) {
+        self.array_reads += more.array_reads;
+        self.row_pulses += more.row_pulses;
+        self.conversions += more.conversions;
+        self.saturations += more.saturations;
+        self.macs += more.macs;
+    }
+}
+
+/// What stops a program that is not sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The program memory ends before a `halt`.
+    End,
+    /// A code outside the memory, or outside the image.
+    Address,
+    /// A tile that is not there.
+    Tile,
+    /// A threshold entry that is not there.
+    Threshold,
+    /// A window that the window memory does not hold, or more sums than a result.
+    Size,
+    /// A record that is not there.
+    Record,
+    /// A layer without what it needs.
+    Missing,
+}
+
+/// Where and why a program stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// Instruction, from 0.
+    pub instruction: usize,
+    /// Why.
+    pub kind: FaultKind,
+}
+
+/// What a program made of one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageResult {
+    /// Sums of `classify`.
+    pub sums: Vec<i32>,
+    /// Class and margin, if there was a `classify` of two sums or more.
+    pub verdict: Option<Verdict>,
+    /// The activation memory at the end.
+    pub memory: Vec<u8>,
+    /// What was counted.
+    pub counters: LayerCounters,
+    /// The records of `count`.
+    pub layers: Vec<LayerCounters>,
+}
+
+/// Run a program on one image, laid out as the program says, from an activation memory of zeros.
+///
+/// # Errors
+/// [`Fault`] for a program that would not pass [`crate::verify::verify`].
+pub fn execute(program: &Program, target: &Target, image: &[u8]) -> Result<ImageResult, Fault> {
+    let limits = &target.limits;
+    let mut image = image.to_vec();
+    image.resize(limits.image_codes, 0);
+    let mut run = Run {
+        program,
+        target,
+        image,
+        result: ImageResult {
+            sums: Vec::new(),
+            verdict: None,
+            memory: vec![0; limits.codes],
+            counters: LayerCounters::default(),
+            layers: vec![LayerCounters::default(); limits.layers],
+        },
+        counted: LayerCounters::default(),
+        set_up: [None; 5],
+    };
+    for (at, instruction) in program.instructions.iter().enumerate() {
+        match run.step(instruction) {
+            Ok(true) => {}
+            Ok(false) => return Ok(run.result),
+            Err(kind) => return Err(Fault { instruction: at, kind }),
+        }
+    }
+    Err(Fault { instruction: program.instructions.len(), kind: FaultKind::End })
+}
+
+struct Run<'a> {
+    program: &'a Program,
+    target: &'a Target,
+    image: Vec<u8>,
+    result: ImageResult,
+    counted: LayerCounters,
+    /// The last `window`, `tiles`, `thresholds`, `pool`, `output`.
+    set_up: [Option<Instruction>; 5],
+}
+
+impl Run<'_> {
+    /// Whether there is a next instruction.
+    fn step(&mut self, instruction: &Instruction) -> Result<bool, FaultKind> {
+        let get = |name| instruction.get(name);
+        match instruction.opcode() {
+            Opcode::Halt => return Ok(false),
+            Opcode::Window | Opcode::Tiles | Opcode::Thresholds | Opcode::Pool | Opcode::Output => {
+                self.set_up[instruction.opcode() as usize - Opcode::Window as usize] = Some(*instruction);
+            }
+            Opcode::Read => self.read(get("wide"), get("high"))?,
+            Opcode::Classify => {
+                self.result.sums = self.sums(self.set_up(Opcode::Window)?.get("base"))?;
+                if self.result.sums.len() > self.target.limits.sums {
+                    return Err(FaultKind::Size);
+                }
+                self.result.verdict = (self.result.sums.len() > 1).then(|| argmax(&self.result.sums));
+            }
+            Opcode::Copy => {
+                for i in 0..get("codes") {
+                    let code = self.code(get("image") == 1, get("from") + i)?;
+                    self.store(get("to") + i, code)?;
+                }
+            }
+            Opcode::Fill => {
+                for i in 0..get("codes") {
+                    self.store(get("to") + i, get("value") as u8)?;
+                }
+            }
+            Opcode::Count => {
+                let (all, before) = (self.result.counters, self.counted);
+                let record = self.result.layers.get_mut(get("layer")).ok_or(FaultKind::Record)?;
+                record.add(&all.since(&before));
+                self.counted = all;
+            }
+        }
+        Ok(true)
+    }
+
+    fn set_up(&self, opcode: Opcode) -> Result<Instruction, FaultKind> {
+        self.set_up[opcode as usize - Opcode::Window as usize].ok_or(FaultKind::Missing)
+    }
+
+    fn code(&self, of_image: bool, at: usize) -> Result<u8, FaultKind> {
+        let memory = if of_image { &self.image } else { &self.result.memory };
+        memory.get(at).copied().ok_or(FaultKind::Address)
+    }
+
+    fn store(&mut self, at: usize, code: u8) -> Result<(), FaultKind> {
+        *self.result.memory.get_mut(at).ok_or(FaultKind::Address)? = code;
+        Ok(())
+    }
+
+    /// Codes of the window whose first code is at `base`, the bias row's last.
+    fn window(&self, base: usize) -> Result<Vec<u8>, FaultKind> {
+        let window = self.set_up(Opcode::Window)?;
+        let (image, pitch, bias) = (window.get("image") == 1, window.get("pitch"), window.get("bias"));
+        let mut codes = Vec::new();
+        for segment in 0..window.get("segments") {
+            for i in 0..window.get("codes") {
+                codes.push(self.code(image, base + segment * pitch + i)?);
+            }
+            if codes.len() > self.target.limits.row_groups * self.target.limits.tile_rows {
+                return Err(FaultKind::Size);
+            }
+        }
+        codes.extend((bias != 0).then_some(bias as u8));
+        Ok(codes)
+    }
+
+    /// The layer's sums in one window: every output group, every row group, every plane.
+    fn sums(&mut self, base: usize) -> Result<Vec<i32>, FaultKind> {
+        let (limits, tiles) = (self.target.limits, self.set_up(Opcode::Tiles)?);
+        let codes = self.window(base)?;
+        let (columns, outputs) = (tiles.get("columns"), tiles.get("outputs"));
+        let none = vec![vec![false; limits.tile_rows]; limits.tile_columns];
+        let mut sums = vec![0i32; tiles.get("output_groups") * (limits.tile_columns / columns)];
+        for group in 0..tiles.get("output_groups") {
+            for row_group in 0..tiles.get("row_groups") {
+                let at = tiles.get("first") + group * tiles.get("row_groups") + row_group;
+                if at >= limits.tiles {
+                    return Err(FaultKind::Tile);
+                }
+                let devices = self.program.tiles.get(at).map_or(&none, |tile| &tile.columns);
+                let first = (row_group * limits.tile_rows).min(codes.len());
+                let driven = &codes[first..(first + limits.tile_rows).min(codes.len())];
+                for i in 0..tiles.get("planes") {
+                    let plane = plane(driven, i);
+                    let active = active_rows(&plane);
+                    let readings: Vec<_> = devices
+                        .iter()
+                        .map(|column| current(&self.target.conductance, count(&plane, column), active))
+                        .map(|current| quantize(&self.target.quantizer, current))
+                        .collect();
+                    let counters = &mut self.result.counters;
+                    counters.array_reads += 1;
+                    counters.row_pulses += u64::from(active);
+                    counters.conversions += readings.len() as u64;
+                    counters.saturations += readings.iter().filter(|reading| reading.saturated).count() as u64;
+                    let values: Vec<u32> = readings.iter().map(|reading| reading.code).collect();
+                    let lanes = sums.chunks_mut(limits.tile_columns / columns).nth(group).into_iter().flatten();
+                    for (sum, codes) in lanes.zip(values.chunks_exact(columns)) {
+                        *sum = sum.wrapping_add(plane_sum(codes, active) << i);
+                    }
+                }
+            }
+        }
+        if outputs > sums.len() {
+            return Err(FaultKind::Size);
+        }
+        sums.truncate(outputs);
+        self.result.counters.macs += (codes.len() * outputs) as u64;
+        Ok(sums)
+    }
+
+    fn read(&mut self, wide: usize, high: usize) -> Result<(), FaultKind> {
+        let (window, pool) = (self.set_up(Opcode::Window)?, self.set_up(Opcode::Pool)?);
+        let (thresholds, output) = (self.set_up(Opcode::Thresholds)?, self.set_up(Opcode::Output)?);
+        let levels = (1 << thresholds.get("bits")) - 1;
+        for (y, x) in (0..high).flat_map(|y| (0..wide).map(move |x| (y, x))) {
+            let square = window.get("base") + y * pool.get("step_y") + x * pool.get("step_x");
+            let mut largest: Vec<u8> = Vec::new();
+            for (dy, dx) in (0..pool.get("size")).flat_map(|dy| (0..pool.get("size")).map(move |dx| (dy, dx))) {
+                let sums = self.sums(square + dy * window.get("step_y") + dx * window.get("step_x"))?;
+                largest.resize(sums.len(), 0);
+                for ((o, y), code) in sums.into_iter().enumerate().zip(&mut largest) {
+                    let entry = thresholds.get("first") + o;
+                    if entry >= self.target.limits.thresholds {
+                        return Err(FaultKind::Threshold);
+                    }
+                    // An entry that was not loaded is all zeros, as the memory is.
+                    let loaded = self.program.thresholds.get(entry);
+                    let exceeded = |level: usize| y > loaded.and_then(|e| e.get(level)).copied().unwrap_or(0);
+                    *code = (0..levels).filter(|level| exceeded(*level)).count().max(usize::from(*code)) as u8;
+                }
+            }
+            let place = output.get("base") + y * output.get("step_y") + x * output.get("step_x");
+            for (o, code) in largest.into_iter().enumerate() {
+                self.store(place + o, code)?;
+            }
+        }
+        Ok(())
+    }
+}

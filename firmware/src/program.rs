@@ -1,0 +1,72 @@
+//! A program with everything that is loaded beside it: devices and thresholds.
+
+use crate::isa::Instruction;
+use crate::verify::Limits;
+use bitline_golden::machine::{Conductance, QuantizerConfig};
+
+/// The machine that a program is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// Name, for messages.
+    pub name: String,
+    /// What it has.
+    pub limits: Limits,
+    /// Its devices.
+    pub conductance: Conductance,
+    /// Its quantizers.
+    pub quantizer: QuantizerConfig,
+}
+
+/// The devices of one tile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tile {
+    /// `[column][row]`, true for LRS.
+    pub columns: Vec<Vec<bool>>,
+}
+
+impl Tile {
+    /// A tile of devices in HRS.
+    pub fn new(limits: &Limits) -> Self {
+        Self { columns: vec![vec![false; limits.tile_rows]; limits.tile_columns] }
+    }
+}
+
+/// What is loaded into a machine to run a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Run for each image.
+    pub instructions: Vec<Instruction>,
+    /// From tile 0 up; the machine's further tiles are HRS.
+    pub tiles: Vec<Tile>,
+    /// From entry 0 up, 2^bits - 1 thresholds each.
+    pub thresholds: Vec<Vec<i32>>,
+    /// Where an image's codes lie among those of its slot.
+    pub image: ImageLayout,
+}
+
+/// An image with a border of zeros, where the first layer pads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageLayout {
+    /// Rows of pixels, without border.
+    pub height: usize,
+    /// Codes of such a row.
+    pub row_codes: usize,
+    /// Codes from one row to the next, border included.
+    pub pitch: usize,
+    /// Place of the first code.
+    pub first: usize,
+    /// Codes of the image, border included.
+    pub codes: usize,
+}
+
+impl ImageLayout {
+    /// The image's codes as they lie in its slot.
+    pub fn lay_out(&self, image: &[u8]) -> Vec<u8> {
+        let mut codes = vec![0; self.codes];
+        for (row, from) in image.chunks(self.row_codes).enumerate() {
+            let at = self.first + row * self.pitch;
+            codes[at..at + from.len()].copy_from_slice(from);
+        }
+        codes
+    }
+}

@@ -1,0 +1,186 @@
+//! What a program has to be like before it is loaded: the checks that need no network, only the machine's limits.
+//!
+//! A program that passes touches no code, tile, threshold or record that the machine does not have, and ends. The hardware
+//! traps the same faults in what was never checked.
+
+use crate::isa::{Instruction, Opcode};
+
+/// What a machine that runs programs has, in the units of the instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Instructions of the program memory.
+    pub instructions: usize,
+    /// Codes of the activation memory.
+    pub codes: usize,
+    /// Codes of an image: what `image=1` may reach.
+    pub image_codes: usize,
+    /// Bits of a code.
+    pub code_bits: usize,
+    /// Tiles.
+    pub tiles: usize,
+    /// Rows of a tile.
+    pub tile_rows: usize,
+    /// Columns of a tile.
+    pub tile_columns: usize,
+    /// Row groups that the window memory holds for one window.
+    pub row_groups: usize,
+    /// Entries of the threshold memory.
+    pub thresholds: usize,
+    /// Sums that a result holds: outputs of the last layer.
+    pub sums: usize,
+    /// Records of layer counters.
+    pub layers: usize,
+}
+
+/// What is wrong with a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// More instructions than the program memory holds, or none.
+    #[error(
+        "the program has {found} instructions, the machine holds 1..={limit}; use a machine with a larger program memory"
+    )]
+    Length {
+        /// Instructions.
+        found: usize,
+        /// Most that fit.
+        limit: usize,
+    },
+    /// The last instruction is not `halt`, or an earlier one is.
+    #[error("instruction {at}: `halt` ends a program, once, and nothing follows it")]
+    End {
+        /// Instruction, from 0.
+        at: usize,
+    },
+    /// A layer is run before something it needs was set up.
+    #[error("instruction {at}: `{operation}` needs `{missing}` before it")]
+    Missing {
+        /// Instruction, from 0.
+        at: usize,
+        /// What runs the layer.
+        operation: &'static str,
+        /// What has to come before.
+        missing: &'static str,
+    },
+    /// Something reaches further than the machine.
+    #[error("instruction {at}: {what} reaches {reached}, the machine has {limit}; compile for a larger machine")]
+    Reach {
+        /// Instruction, from 0.
+        at: usize,
+        /// What it is, in words.
+        what: &'static str,
+        /// One more than the last that is touched, or the number that is needed.
+        reached: usize,
+        /// How many there are.
+        limit: usize,
+    },
+    /// A field does not follow from the others.
+    #[error("instruction {at}: {what} is {found}, must be {expected} by what was set up; compile again")]
+    Disagree {
+        /// Instruction, from 0.
+        at: usize,
+        /// What it is, in words.
+        what: &'static str,
+        /// Its value.
+        found: usize,
+        /// What follows.
+        expected: usize,
+    },
+}
+
+/// What has been set up so far.
+#[derive(Default)]
+struct SetUp<'a> {
+    window: Option<&'a Instruction>,
+    tiles: Option<&'a Instruction>,
+    thresholds: Option<&'a Instruction>,
+    pool: Option<&'a Instruction>,
+    output: Option<&'a Instruction>,
+}
+
+/// Check a program against a machine's limits.
+///
+/// # Errors
+/// [`VerifyError`] names the first instruction that is wrong.
+pub fn verify(program: &[Instruction], limits: &Limits) -> Result<(), VerifyError> {
+    if program.is_empty() || program.len() > limits.instructions {
+        return Err(VerifyError::Length { found: program.len(), limit: limits.instructions });
+    }
+    let last = program.len() - 1;
+    let end = program.iter().position(|instruction| instruction.opcode() == Opcode::Halt).unwrap_or(program.len());
+    if end != last {
+        return Err(VerifyError::End { at: end.min(last) });
+    }
+    let mut set_up = SetUp::default();
+    for (at, instruction) in program.iter().enumerate() {
+        let reach = |what, reached: usize, limit: usize| {
+            if reached <= limit { Ok(()) } else { Err(VerifyError::Reach { at, what, reached, limit }) }
+        };
+        match instruction.opcode() {
+            Opcode::Halt => {}
+            Opcode::Window => set_up.window = Some(instruction),
+            Opcode::Tiles => set_up.tiles = Some(instruction),
+            Opcode::Thresholds => set_up.thresholds = Some(instruction),
+            Opcode::Pool => set_up.pool = Some(instruction),
+            Opcode::Output => set_up.output = Some(instruction),
+            Opcode::Read | Opcode::Classify => set_up.check_layer(at, instruction, limits)?,
+            Opcode::Copy => {
+                let codes = instruction.get("codes");
+                let from = if instruction.get("image") == 1 { limits.image_codes } else { limits.codes };
+                reach("the last code that is copied", instruction.get("from") + codes, from)?;
+                reach("the place of the last copied code", instruction.get("to") + codes, limits.codes)?;
+            }
+            Opcode::Fill => {
+                reach("the last code that is set", instruction.get("to") + instruction.get("codes"), limits.codes)?;
+                reach("the code", instruction.get("value") + 1, 1 << limits.code_bits)?;
+            }
+            Opcode::Count => reach("the record", instruction.get("layer") + 1, limits.layers)?,
+        }
+    }
+    Ok(())
+}
+
+impl SetUp<'_> {
+    fn check_layer(&self, at: usize, run: &Instruction, limits: &Limits) -> Result<(), VerifyError> {
+        let operation = run.operation().name;
+        let need = |part: Option<&_>, missing| match part {
+            Some(part) => Ok(*part),
+            None => Err(VerifyError::Missing { at, operation, missing }),
+        };
+        let reach = |what, reached: usize, limit: usize| {
+            if reached <= limit { Ok(()) } else { Err(VerifyError::Reach { at, what, reached, limit }) }
+        };
+        let agree = |what, found: usize, expected: usize| {
+            if found == expected { Ok(()) } else { Err(VerifyError::Disagree { at, what, found, expected }) }
+        };
+        let window: Instruction = need(self.window, "window")?;
+        let tiles: Instruction = need(self.tiles, "tiles")?;
+        let bias = window.get("bias");
+        let rows = window.get("segments") * window.get("codes") + usize::from(bias != 0);
+        let (outputs, row_groups) = (tiles.get("outputs"), tiles.get("row_groups"));
+        agree("tiles under each other", row_groups, rows.div_ceil(limits.tile_rows))?;
+        reach("the window", row_groups, limits.row_groups)?;
+        reach("the code of the bias row", bias + 1, 1 << limits.code_bits)?;
+        reach("the planes", tiles.get("planes"), limits.code_bits)?;
+        reach("the columns of an output", tiles.get("columns"), limits.tile_columns)?;
+        let tile_outputs = limits.tile_columns / tiles.get("columns");
+        agree("tiles side by side", tiles.get("output_groups"), outputs.div_ceil(tile_outputs))?;
+        reach("the last tile", tiles.get("first") + row_groups * tiles.get("output_groups"), limits.tiles)?;
+        let in_window = (window.get("segments") - 1) * window.get("pitch") + window.get("codes");
+        let memory = if window.get("image") == 1 { limits.image_codes } else { limits.codes };
+        if run.opcode() == Opcode::Classify {
+            reach("the last code of the window", window.get("base") + in_window, memory)?;
+            return reach("the last sum", outputs, limits.sums);
+        }
+        let pool: Instruction = need(self.pool, "pool")?;
+        let thresholds: Instruction = need(self.thresholds, "thresholds")?;
+        let output: Instruction = need(self.output, "output")?;
+        let (right, down) = (run.get("wide") - 1, run.get("high") - 1);
+        let in_square = (pool.get("size") - 1) * (window.get("step_x") + window.get("step_y"));
+        let first_of_last = right * pool.get("step_x") + down * pool.get("step_y");
+        reach("the last code of the last window", window.get("base") + first_of_last + in_square + in_window, memory)?;
+        let place = output.get("base") + right * output.get("step_x") + down * output.get("step_y");
+        reach("the place of the last code", place + outputs, limits.codes)?;
+        reach("the last threshold entry", thresholds.get("first") + outputs, limits.thresholds)?;
+        reach("the bits of a code", thresholds.get("bits"), limits.code_bits)
+    }
+}

@@ -1,0 +1,243 @@
+//! Networks compiled and executed give what golden's integer layers give, layer by layer.
+
+use bitline_firmware::compile::{Compiled, compile};
+use bitline_firmware::execute::{Fault, FaultKind, LayerCounters, execute};
+use bitline_firmware::isa::{Encoded, Instruction, Opcode};
+use bitline_firmware::program::{Program, Target};
+use bitline_firmware::text::assemble;
+use bitline_firmware::verify::Limits;
+use bitline_golden::machine::{Conductance, QuantizerConfig};
+use bitline_golden::network::{
+    Activation, Convolution, Geometry, Layer, MapShape, Network, Pool, Provenance, weight_range,
+};
+use ndarray::Array2;
+use proptest::prelude::*;
+
+/// A small machine: tiles of 12 rows and 8 columns.
+fn target() -> Target {
+    Target {
+        name: "small".into(),
+        limits: Limits {
+            instructions: 64,
+            codes: 2048,
+            image_codes: 512,
+            code_bits: 8,
+            tiles: 2048,
+            tile_rows: 12,
+            tile_columns: 8,
+            row_groups: 64,
+            thresholds: 64,
+            sums: 8,
+            layers: 4,
+        },
+        conductance: Conductance { lrs_ohms: 1_000, hrs_ohms: 100_000, reference_column: true },
+        quantizer: QuantizerConfig { multiplier: 662, shift: 16, bits: 4 },
+    }
+}
+
+/// Numbers from a seed.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+
+    fn between(&mut self, low: usize, high: usize) -> usize {
+        low + self.below(high - low + 1)
+    }
+
+    fn weight(&mut self, bits: usize) -> i8 {
+        if bits == 1 {
+            return 2 * self.below(2) as i8 - 1;
+        }
+        let range = weight_range(bits);
+        (i32::from(*range.start()) + self.below(1 << bits) as i32) as i8
+    }
+
+    /// A layer of `outputs` outputs that reads a map of codes of `input_bits` bits.
+    fn layer(&mut self, input: MapShape, input_bits: usize, outputs: usize, hidden: bool) -> Layer {
+        let mut geometry = Geometry::Dense;
+        let mut inputs = input.codes();
+        if hidden && self.below(3) > 0 {
+            let padding = self.below(2);
+            let convolution = Convolution {
+                input,
+                kernel_height: self.between(1, 3.min(input.height + 2 * padding)),
+                kernel_width: self.between(1, 3.min(input.width + 2 * padding)),
+                stride: self.between(1, 2),
+                padding,
+            };
+            inputs = convolution.window_inputs();
+            geometry = Geometry::Convolution(convolution);
+        }
+        let weight_bits = self.between(1, 8);
+        let weights = Array2::from_shape_fn((outputs, inputs), |_| self.weight(weight_bits));
+        let with_biases = self.below(2) == 1;
+        let biases = (0..outputs).map(|_| if with_biases { self.weight(weight_bits) } else { 0 }).collect();
+        let mut layer = Layer {
+            geometry,
+            weights,
+            biases,
+            weight_bits,
+            input_bits,
+            bias_code: self.below(1 << input_bits) as u32,
+            activation: None,
+            pool: None,
+            scale_factor: None,
+            float: None,
+        };
+        if hidden {
+            let bits = self.between(1, 4);
+            let reach = 8 << weight_bits;
+            let mut thresholds = Array2::from_shape_fn((outputs, Activation::levels(bits)), |_| {
+                self.below(2 * reach) as i32 - reach as i32
+            });
+            thresholds.rows_mut().into_iter().for_each(|mut row| row.as_slice_mut().unwrap().sort_unstable());
+            layer.activation = Some(Activation { bits, thresholds });
+            let windows = layer.windows();
+            let size = self.between(1, 3.min(windows.height.min(windows.width)));
+            layer.pool = (size > 1).then(|| Pool { size, stride: self.between(1, size) });
+        }
+        layer
+    }
+
+    fn network(&mut self) -> Network {
+        let mut map = MapShape { height: self.between(1, 7), width: self.between(1, 7), channels: self.between(1, 3) };
+        let mut bits = self.between(1, 8);
+        let mut layers = Vec::new();
+        for _ in 0..self.below(3) {
+            let outputs = self.between(1, 6);
+            let layer = self.layer(map, bits, outputs, true);
+            map = layer.output_map();
+            bits = layer.activation.as_ref().unwrap().bits;
+            layers.push(layer);
+        }
+        let outputs = self.between(2, 8);
+        layers.push(self.layer(map, bits, outputs, false));
+        Network { name: "drawn".into(), layers, provenance: Provenance::default(), history: vec![] }
+    }
+}
+
+/// The program as far as a layer's `count`.
+fn up_to_layer(program: &Program, layer: usize) -> Program {
+    let ends = |instruction: &&Instruction| instruction.opcode() == Opcode::Count;
+    let counts = program.instructions.iter().filter(ends).position(|count| count.get("layer") == layer).unwrap();
+    let mut left = counts + 1;
+    let mut instructions = program.instructions.clone();
+    instructions.retain(|instruction| {
+        let keep = left > 0;
+        left -= usize::from(keep && instruction.opcode() == Opcode::Count);
+        keep
+    });
+    instructions.push(Opcode::Halt.operation().smallest());
+    Program { instructions, ..program.clone() }
+}
+
+/// Compile, run, and compare with golden's integer layers: sums, class, codes in memory, counters.
+fn check(network: &Network, image: &[u8]) {
+    let target = target();
+    let Compiled { program, placements } = compile(network, &target).unwrap();
+    let (expected, verdict) = network.evaluate(image);
+    let result = execute(&program, &target, &program.image.lay_out(image)).unwrap();
+    assert_eq!(result.sums, expected.last().unwrap().sums);
+    assert_eq!(result.verdict, Some(verdict));
+    for (n, (layer, placed)) in std::iter::zip(&network.layers, &placements).enumerate() {
+        let reads = (placed.windows * placed.tiles() * layer.input_bits) as u64;
+        let counted = result.layers[n];
+        assert_eq!(counted.array_reads, reads, "layer {n}");
+        assert_eq!(counted.conversions, reads * 8, "layer {n}");
+        assert_eq!(counted.macs, (placed.windows * placed.rows * layer.outputs()) as u64, "layer {n}");
+        assert_eq!(counted.saturations, 0, "12 rows fit 4 bits");
+    }
+    for (n, placed) in placements.iter().enumerate() {
+        let Some(output) = placed.output else { continue };
+        let memory = execute(&up_to_layer(&program, n), &target, &program.image.lay_out(image)).unwrap().memory;
+        let row_codes = output.shape.width * output.shape.channels;
+        let row = |y: usize| &memory[output.first + y * output.pitch..][..row_codes];
+        assert_eq!(
+            (0..output.shape.height).flat_map(row).copied().collect::<Vec<u8>>(),
+            expected[n].codes,
+            "layer {n}"
+        );
+    }
+    let all = result.layers.iter().fold(LayerCounters::default(), |mut all, layer| {
+        all.row_pulses += layer.row_pulses;
+        all.array_reads += layer.array_reads;
+        all
+    });
+    assert_eq!((all.row_pulses, all.array_reads), (result.counters.row_pulses, result.counters.array_reads));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn a_program_computes_what_its_network_does(seed in any::<u64>()) {
+        let mut draw = Draw(seed);
+        let network = draw.network();
+        let first = &network.layers[0];
+        let image: Vec<u8> = (0..first.input_codes()).map(|_| draw.below(1 << first.input_bits) as u8).collect();
+        check(&network, &image);
+    }
+
+    #[test]
+    fn any_words_end_in_halt_or_in_a_fault(words in prop::collection::vec(any::<Encoded>(), 1..12)) {
+        let target = target();
+        let compiled = compile(&Draw(7).network(), &target).unwrap();
+        // Short fields, so that layers are run and not only refused.
+        let cut = |words: Encoded| words.map(|word| word & 0x0013);
+        let instructions: Vec<Instruction> = words.into_iter().filter_map(|w| Instruction::decode(&cut(w)).ok()).collect();
+        let program = Program { instructions, ..compiled.program };
+        let _ = execute(&program, &target, &[]);
+    }
+}
+
+#[test]
+fn a_program_without_halt_ends_in_a_fault() {
+    let target = target();
+    let mut program = compile(&Draw(1).network(), &target).unwrap().program;
+    let fault = |program: &_| execute(program, &target, &[]).unwrap_err();
+    program.instructions.pop();
+    let at = program.instructions.len();
+    assert_eq!(fault(&program), Fault { instruction: at, kind: FaultKind::End });
+    for (text, kind) in [
+        ("fill to=2047 codes=2", FaultKind::Address),
+        ("copy from=511 image=1 to=0 codes=2", FaultKind::Address),
+        ("count layer=4", FaultKind::Record),
+        ("classify", FaultKind::Missing),
+        ("window base=2048\ntiles\nclassify", FaultKind::Address),
+        ("window\ntiles first=2048\nclassify", FaultKind::Tile),
+        ("window codes=800\ntiles\nclassify", FaultKind::Size),
+        ("window\ntiles outputs=3\nclassify", FaultKind::Size),
+        ("window\ntiles\nthresholds first=64\npool\noutput\nread", FaultKind::Threshold),
+        ("window\ntiles\nthresholds\npool\noutput base=2048\nread", FaultKind::Address),
+    ] {
+        program.instructions = assemble(&text.replace("tiles", "tiles columns=4")).unwrap();
+        let at = program.instructions.len() - 1;
+        assert_eq!(fault(&program), Fault { instruction: at, kind }, "{text}");
+    }
+}
+
+#[test]
+fn a_network_that_does_not_fit_is_refused_with_the_numbers() {
+    let network = {
+        let mut draw = Draw(3);
+        let layer = draw.layer(MapShape::flat(30), 4, 5, false);
+        Network { name: "wide".into(), layers: vec![layer], provenance: Provenance::default(), history: vec![] }
+    };
+    let needed = compile(&network, &target()).unwrap().program.tiles.len();
+    let mut small = target();
+    small.limits.tiles = needed - 1;
+    assert_eq!(
+        compile(&network, &small).unwrap_err().to_string(),
+        format!(
+            "network wide needs {needed} tiles, machine small has {}: 1 too many; choose a larger machine or a smaller network",
+            needed - 1
+        )
+    );
+    small.limits.tiles = needed;
+    compile(&network, &small).unwrap();
+    small.limits.image_codes = 29;
+    assert!(compile(&network, &small).unwrap_err().to_string().contains("needs 30 codes an image"));
+}
