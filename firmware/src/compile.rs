@@ -160,15 +160,16 @@ pub fn compile(network: &Network, target: &Target) -> Result<Compiled, CompileEr
     compiler.layers()?;
     let Compiler { program, placements, .. } = compiler;
     let limits = &target.limits;
-    compiler_fit(network, target, "tiles", program.tiles.len(), limits.tiles)?;
-    compiler_fit(network, target, "thresholds", program.thresholds.len(), limits.thresholds)?;
-    compiler_fit(network, target, "instructions", program.instructions.len(), limits.instructions)?;
+    fit(network, target, "records of layer counters", network.layers.len(), limits.layers)?;
+    fit(network, target, "tiles", program.tiles.len(), limits.tiles)?;
+    fit(network, target, "thresholds", program.thresholds.len(), limits.thresholds)?;
+    fit(network, target, "instructions", program.instructions.len(), limits.instructions)?;
     verify(&program.instructions, limits)
         .map_err(|reason| CompileError::Check { network: network.name.clone(), reason })?;
     Ok(Compiled { program, placements })
 }
 
-fn compiler_fit(
+fn fit(
     network: &Network,
     target: &Target,
     what: impl Into<String>,
@@ -214,7 +215,7 @@ impl Compiler<'_> {
     }
 
     fn fit(&self, what: String, needed: usize, limit: usize) -> Result<(), CompileError> {
-        compiler_fit(self.network, self.target, what, needed, limit)
+        fit(self.network, self.target, what, needed, limit)
     }
 
     /// The image: in its own slot, with the first layer's border around it.

@@ -238,6 +238,9 @@ fn a_network_that_does_not_fit_is_refused_with_the_numbers() {
     );
     small.limits.tiles = needed;
     compile(&network, &small).unwrap();
+    small.limits.layers = 0;
+    assert!(compile(&network, &small).unwrap_err().to_string().contains("needs 1 records of layer counters"));
+    small.limits.layers = 1;
     small.limits.image_codes = 29;
     assert!(compile(&network, &small).unwrap_err().to_string().contains("needs 30 codes an image"));
 }
