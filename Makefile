@@ -45,8 +45,8 @@ mutate-all: bitline ## Run all 1000, prove equivalent what comes through, record
 	@scripts/tools --need yosys verilator yosys-abc
 	$(BITLINE) mutate --machine $(MACHINE) --record
 
-mutate-golden: ## Mutate golden's arithmetic with cargo-mutants and run golden's tests (hours; goes on where it was).
-	@scripts/mutate-golden
+mutate-golden: ## Mutate golden's arithmetic with cargo-mutants, record what golden's tests catch (hours; goes on where it was).
+	@scripts/mutate-golden $(FILES)
 
 tools: ## Install what is missing of Yosys, SymbiYosys, nextpnr, Verilator and Icarus under .tools/ (no root), and list them.
 	@scripts/tools

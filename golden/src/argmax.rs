@@ -15,8 +15,8 @@ pub fn argmax(sums: &[i32]) -> Verdict {
     for (output, &sum) in sums.iter().enumerate().skip(1) {
         if sum > best {
             (class, best, runner_up) = (output, sum, best);
-        } else if sum > runner_up {
-            runner_up = sum;
+        } else {
+            runner_up = runner_up.max(sum);
         }
     }
     Verdict { class: class as u16, margin: best.wrapping_sub(runner_up) as u32 }

@@ -77,3 +77,37 @@ pub fn output_clock(machine: &Machine, image: u64, output: usize) -> u64 {
         + column_counter_cycles(machine)
         + SHIFT_ADD_CYCLES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The clocks of the three machines part by part, as the ladder holds them to the gateware.
+    #[test]
+    fn clocks_of_the_machines_are_those_that_were_counted() {
+        let machines = ["digits", "digits-turbo", "tiny"].map(|name| Machine::named(name).unwrap());
+        let of = |part: fn(&Machine) -> u64| machines.each_ref().map(part);
+        assert_eq!(of(image_register_cycles), [0, 1, 0]);
+        assert_eq!(of(feeder_cycles), [0, 2, 0]);
+        assert_eq!(of(column_counter_cycles), [2, 3, 2]);
+        assert_eq!(of(argmax_levels), [0, 4, 1]);
+        assert_eq!(of(pipeline_cycles), [8, 16, 9]);
+        assert_eq!(of(|machine| run_cycles(machine, 0)), [1, 1, 1]);
+        assert_eq!(of(|machine| run_cycles(machine, 10)), [208, 26, 129]);
+        assert_eq!(of(|machine| output_clock(machine, 0, 0)), [8, 11, 12]);
+        assert_eq!(of(|machine| output_clock(machine, 2, 1)), [50, 13, 36]);
+        assert_eq!(of(|machine| output_clock(machine, 1, 2)), [32, 12, 30]);
+    }
+
+    /// Rows that one more clock is needed for, in both kinds of counters, folded and not.
+    #[test]
+    fn a_counter_takes_a_clock_more_where_its_tree_grows_a_level() {
+        let machine = |rows: usize, row_lanes: usize| Machine { rows, row_lanes, ..Machine::named("digits").unwrap() };
+        let whole = |rows: usize| column_counter_cycles(&machine(rows, rows));
+        assert_eq!([2, 15, 16, 127, 128, 1023, 1024].map(whole), [1, 1, 2, 2, 3, 3, 4]);
+        assert_eq!(column_counter_cycles(&machine(30, 15)), 2);
+        assert_eq!(column_counter_cycles(&machine(32, 16)), 3);
+        let turbo = |rows: usize| Machine { rows, row_lanes: rows, ..Machine::named("digits-turbo").unwrap() };
+        assert_eq!([7, 8, 31, 32, 127, 128].map(|rows| column_counter_cycles(&turbo(rows))), [1, 2, 2, 3, 3, 4]);
+    }
+}
