@@ -266,7 +266,7 @@ impl Compiler<'_> {
         self.fit(format!("row groups for a window of layer {n}"), row_groups, limits.row_groups)?;
         let output_groups = layer.outputs().div_ceil(limits.tile_columns / columns);
         let squares = layer.output_map();
-        let of_a_square = layer.pool.unwrap_or(Pool::NONE).size.pow(2);
+        let pool = layer.pool.unwrap_or(Pool::NONE);
         self.placements.push(Placement {
             first_tile: self.program.tiles.len(),
             row_groups,
@@ -274,7 +274,7 @@ impl Compiler<'_> {
             columns,
             rows,
             outputs: layer.outputs(),
-            windows: squares.height * squares.width * of_a_square,
+            windows: squares.height * squares.width * pool.size.pow(2),
             output: output.map(|placed| OutputPlace {
                 shape: placed.shape,
                 first: placed.first(),
@@ -317,7 +317,6 @@ impl Compiler<'_> {
         let first = self.program.thresholds.len();
         self.emit(n, Opcode::Thresholds, &[("first", first), ("bits", activation.bits)])?;
         self.program.thresholds.extend(activation.thresholds.rows().into_iter().map(|row| row.to_vec()));
-        let pool = layer.pool.unwrap_or(Pool::NONE);
         let steps = [("step_x", pool.stride * stride * channels), ("step_y", pool.stride * stride * pitch)];
         self.emit(n, Opcode::Pool, &[&[("size", pool.size)], &steps[..]].concat())?;
         if output.padding > 0 {

@@ -7,6 +7,7 @@ use crate::isa::{Instruction, Opcode};
 use crate::program::{Program, Target};
 use bitline_golden::argmax::{Verdict, argmax};
 use bitline_golden::column::{count, current};
+use bitline_golden::network::Activation;
 use bitline_golden::planes::{active_rows, plane};
 use bitline_golden::quantizer::quantize;
 use bitline_golden::recombination::plane_sum;
@@ -248,7 +249,7 @@ impl Run<'_> {
     fn read(&mut self, wide: usize, high: usize) -> Result<(), FaultKind> {
         let (window, pool) = (self.set_up(Opcode::Window)?, self.set_up(Opcode::Pool)?);
         let (thresholds, output) = (self.set_up(Opcode::Thresholds)?, self.set_up(Opcode::Output)?);
-        let levels = (1 << thresholds.get("bits")) - 1;
+        let levels = Activation::levels(thresholds.get("bits"));
         for (y, x) in (0..high).flat_map(|y| (0..wide).map(move |x| (y, x))) {
             let square = window.get("base") + y * pool.get("step_y") + x * pool.get("step_x");
             let mut largest: Vec<u8> = Vec::new();

@@ -112,9 +112,7 @@ pub fn verify(program: &[Instruction], limits: &Limits) -> Result<(), VerifyErro
     }
     let mut set_up = SetUp::default();
     for (at, instruction) in program.iter().enumerate() {
-        let reach = |what, reached: usize, limit: usize| {
-            if reached <= limit { Ok(()) } else { Err(VerifyError::Reach { at, what, reached, limit }) }
-        };
+        let reach = |what, reached, limit| within(at, what, reached, limit);
         match instruction.opcode() {
             Opcode::Halt => {}
             Opcode::Window => set_up.window = Some(instruction),
@@ -139,6 +137,10 @@ pub fn verify(program: &[Instruction], limits: &Limits) -> Result<(), VerifyErro
     Ok(())
 }
 
+fn within(at: usize, what: &'static str, reached: usize, limit: usize) -> Result<(), VerifyError> {
+    if reached <= limit { Ok(()) } else { Err(VerifyError::Reach { at, what, reached, limit }) }
+}
+
 impl SetUp<'_> {
     fn check_layer(&self, at: usize, run: &Instruction, limits: &Limits) -> Result<(), VerifyError> {
         let operation = run.operation().name;
@@ -146,9 +148,7 @@ impl SetUp<'_> {
             Some(part) => Ok(*part),
             None => Err(VerifyError::Missing { at, operation, missing }),
         };
-        let reach = |what, reached: usize, limit: usize| {
-            if reached <= limit { Ok(()) } else { Err(VerifyError::Reach { at, what, reached, limit }) }
-        };
+        let reach = |what, reached, limit| within(at, what, reached, limit);
         let agree = |what, found: usize, expected: usize| {
             if found == expected { Ok(()) } else { Err(VerifyError::Disagree { at, what, found, expected }) }
         };
