@@ -12,6 +12,7 @@ pub mod board_model;
 pub mod column;
 pub mod counters;
 pub mod dataset;
+pub mod deep_machine;
 pub mod device;
 pub mod error;
 pub mod link;

@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::Verdict;
-use super::arguments::MachineArgument;
+use super::arguments::{MachineArgument, engine_parser};
 
 /// Arguments of `bitline verify`.
 #[derive(Debug, Args)]
@@ -25,6 +25,9 @@ pub struct VerifyArguments {
     /// R3 iCE40 and ECP5 netlists, R4 iCE40 bitstream (not every machine has room on that board, so it is asked for by name)
     #[arg(long, default_value = "R0..R3", value_parser = rungs)]
     rung: RungRange,
+    /// Of a rung that several engines climb (R2, R3), this one only
+    #[arg(long, value_parser = engine_parser())]
+    engine: Option<Engine>,
     /// Seed of what is random; random problem K is that of seed SEED + K
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -84,7 +87,13 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
     }
     let how = ClimbOptions { machine: &machine.name, seed, work: &work, waves };
     let mut failed = false;
-    let runs = arguments.rung.0.iter().flat_map(|rung| rung.engines().iter().map(|engine| (*rung, *engine)));
+    let runs: Vec<(Rung, Engine)> = (arguments.rung.0.iter())
+        .flat_map(|rung| rung.engines().iter().map(|engine| (*rung, *engine)))
+        .filter(|(_, engine)| arguments.engine.is_none_or(|only| only == *engine))
+        .collect();
+    if let (Some(only), true) = (arguments.engine, runs.is_empty()) {
+        bail!("{only} climbs none of these rungs; `bitline verify --help` says what each rung is");
+    }
     for (rung, engine) in runs {
         let count = run_by(engine, &problems).count();
         if count == 0 {
