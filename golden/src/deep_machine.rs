@@ -126,14 +126,50 @@ impl DeepMachine {
             multiple(field, value, self.gather_lanes, "memories are words of `gather_lanes` codes")?;
         }
         if !self.gather_lanes.is_power_of_two() {
-            return fail("gather_lanes", self.gather_lanes, "a power of two".into(), "codes lie in banks by their low bits");
+            return fail(
+                "gather_lanes",
+                self.gather_lanes,
+                "a power of two".into(),
+                "codes lie in banks by their low bits",
+            );
         }
-        multiple("image_codes", self.image_codes, 2, "the link carries two codes a word")?;
+        range("gather_lanes", self.gather_lanes, 2, 32, "a word of the link is two codes")?;
+        if !self.image_codes.is_power_of_two() {
+            return fail(
+                "image_codes",
+                self.image_codes,
+                "a power of two".into(),
+                "an image's address is its slot's number and a place",
+            );
+        }
+        multiple("codes", self.codes, self.image_codes, "images lie behind the codes, each at a multiple of its size")?;
+        range("codes with images", self.memory_codes(), 1, 1 << 17, "hold fewer images")?;
+        for (field, value) in [("tile_rows", self.tile_rows), ("tile_columns", self.tile_columns)] {
+            if !value.is_power_of_two() {
+                return fail(
+                    field,
+                    value,
+                    "a power of two".into(),
+                    "the link counts tiles, columns and rows without gaps",
+                );
+            }
+        }
         range("row_groups", self.row_groups, 1, 256, "split the window over several layers")?;
-        range("output_lanes", self.output_lanes, 1, self.tile_columns / 4, "a tile has that many outputs of four columns")?;
+        range(
+            "output_lanes",
+            self.output_lanes,
+            1,
+            self.gather_lanes.min(self.tile_columns / 4),
+            "a tile has that many outputs of four columns",
+        )?;
         multiple("tile_columns / 4", self.tile_columns / 4, self.output_lanes, "outputs leave in equal groups")?;
         if !self.output_lanes.is_power_of_two() {
-            return fail("output_lanes", self.output_lanes, "a power of two".into(), "thresholds lie in banks by their low bits");
+            return fail(
+                "output_lanes",
+                self.output_lanes,
+                "a power of two".into(),
+                "thresholds lie in banks by their low bits",
+            );
         }
         range("thresholds", self.thresholds, self.output_lanes, 1 << 11, "an offset of the link is 16 bits")?;
         multiple("thresholds", self.thresholds, self.output_lanes, "thresholds lie in `output_lanes` banks")?;
@@ -153,7 +189,11 @@ impl DeepMachine {
             65_535,
             "lower the baud rate or raise the clock",
         )?;
-        range("sum bits", self.sum_bits(), 1, 32, "a sum is 32 bits; use fewer rows, row groups or planes")
+        range("sum bits", self.sum_bits(), 1, 32, "a sum is 32 bits; use fewer rows, row groups or planes")?;
+        for region in crate::deep_registers::DeepRegion::ALL {
+            range("words of a region", region.words(self), 1, 1 << 16, "an offset of the link is 16 bits")?;
+        }
+        Ok(())
     }
 
     /// Codes of activation memory and images together: an address of the memory is below it.

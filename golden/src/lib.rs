@@ -13,6 +13,7 @@ pub mod column;
 pub mod counters;
 pub mod dataset;
 pub mod deep_machine;
+pub mod deep_registers;
 pub mod device;
 pub mod error;
 pub mod link;

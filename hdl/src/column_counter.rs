@@ -2,7 +2,7 @@
 
 use crate::bus::{Bus, ROW_WORDS, WideBus};
 use crate::population_count::{Pace, register, registered_count};
-use bitline_golden::machine::Machine;
+use bitline_golden::machine::{Machine, bits_to_hold};
 use rust_hdl::prelude::*;
 use std::collections::VecDeque;
 
@@ -41,6 +41,21 @@ impl ColumnCounter {
     pub fn latency_cycles(machine: &Machine) -> u64 {
         let tree = Pace::of(machine).clocks(machine.row_lanes) as u64;
         if machine.row_groups() == 1 { tree } else { tree + 1 }
+    }
+
+    /// A counter of columns of so many rows, all read in one clock, in a machine that runs programs.
+    pub fn of_rows(rows: usize) -> Self {
+        let pace = Pace::FOLDED;
+        Self {
+            clock: Signal::default(),
+            rows: WideBus::new(rows),
+            devices: WideBus::new(rows),
+            first: Signal::default(),
+            count: Bus::new(bits_to_hold(rows)),
+            _line: std::iter::repeat_n((0, true), pace.clocks(rows) - 1).collect(),
+            _row_groups: 1,
+            _pace: pace,
+        }
     }
 
     /// The counter of one column and plane of a machine.

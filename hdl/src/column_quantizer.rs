@@ -2,7 +2,7 @@
 
 use crate::bus::Bus;
 use crate::verilog::literal;
-use bitline_golden::machine::Machine;
+use bitline_golden::machine::{Conductance, Machine, QuantizerConfig, bits_to_hold};
 use rust_hdl::prelude::*;
 
 /// Turns a column's count into a code (S001 Eq. 2, contract section 3).
@@ -31,18 +31,22 @@ impl ColumnQuantizer {
 
     /// The quantizer of a machine's columns.
     pub fn new(machine: &Machine) -> Self {
-        let config = machine.quantizer;
-        let gain = u64::from(machine.conductance.hrs_ohms / machine.conductance.lrs_ohms) - 1;
+        Self::of_rows(machine.rows, &machine.conductance, &machine.quantizer)
+    }
+
+    /// The quantizer of columns of so many rows, whose reference column is subtracted.
+    pub fn of_rows(rows: usize, conductance: &Conductance, config: &QuantizerConfig) -> Self {
+        let gain = u64::from(conductance.hrs_ohms / conductance.lrs_ohms) - 1;
         let half = if config.shift == 0 { 0 } else { 1u64 << (config.shift - 1) };
         let largest = (1u64 << config.bits) - 1;
-        let codes = (0..=machine.rows as u64)
+        let codes = (0..=rows as u64)
             .map(|n| {
                 let scaled = (gain * n * u64::from(config.multiplier) + half) >> config.shift;
                 (scaled.min(largest), scaled > largest)
             })
             .collect();
         Self {
-            count: Bus::new(machine.count_bits()),
+            count: Bus::new(bits_to_hold(rows)),
             code: Bus::new(config.bits as usize),
             saturated: Signal::default(),
             _codes: codes,

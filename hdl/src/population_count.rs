@@ -19,13 +19,12 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// The pace of machines that read an image in several clocks.
+    pub const FOLDED: Self = Self { first: 1, further: 3, carry_chains: true };
+
     /// The pace of a machine.
     pub fn of(machine: &Machine) -> Self {
-        if machine.steps_per_image() == 1 {
-            Self { first: 0, further: 2, carry_chains: false }
-        } else {
-            Self { first: 1, further: 3, carry_chains: true }
-        }
+        if machine.steps_per_image() == 1 { Self { first: 0, further: 2, carry_chains: false } } else { Self::FOLDED }
     }
 
     /// Clocks from `rows` rows to their registered count.

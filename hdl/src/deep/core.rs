@@ -1,0 +1,491 @@
+//! The machine behind the link: program, memories, arrays, thresholds, results and counters.
+
+use super::ADDRESS_BITS;
+use super::activation::Activation;
+use super::crossbar::Crossbar;
+use super::feed::Feed;
+use super::instruction_decoder::InstructionDecoder;
+use super::layer_records::LayerRecords;
+use super::program_control::{ProgramControl, fault};
+use super::program_memory::ProgramMemory;
+use super::tile_reader::TileReader;
+use crate::bus::{BitAccess, Bus, Number};
+use crate::delay::Delay;
+use crate::register::Register;
+use bitline_firmware::isa::Encoded;
+use bitline_golden::deep_machine::DeepMachine;
+use bitline_golden::deep_registers::DeepRegion;
+use bitline_golden::machine::{bits_to_hold, bits_to_index};
+use rust_hdl::prelude::*;
+
+/// What the memories hold at power-on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeepContents {
+    /// Instructions.
+    pub program: Vec<Encoded>,
+    /// Devices, `[tile][column][row]`, true for LRS.
+    pub devices: Vec<Vec<Vec<bool>>>,
+    /// Thresholds, `[entry][node]`.
+    pub thresholds: Vec<[i32; 16]>,
+    /// Codes of the code memory, images included.
+    pub codes: Vec<u8>,
+}
+
+/// Runs programs on images: the data path of contract section 6, layer after layer.
+///
+/// **Function** while `running`, for each image of the run, the program. Windows are gathered from the code memory; for each of
+/// them tiles are read, a tile a clock; columns are counted, quantized and summed; outputs become codes, which are pooled and
+/// stored, or sums, which are ranked and kept as the image's result.
+/// **Ports** `start`, `abort`, `first_slot`, `image_count`: a run. `image_done`: an image's program is over; `class_valid`, `class`: its
+/// verdict. `write_enable`: store `write_data` at `offset` of `region`, while no run is under way; [`DeepCore::READ_CYCLES`] after
+/// an address `read_data` is its word. `clear`: the layers' records are 0. The amounts of the run's counters, one clock each.
+/// `fault`, `fault_at`: why a run ended early, and at which instruction.
+/// **State** idle at power-on, memories as [`DeepContents`] says.
+#[derive(LogicBlock, Clone, Debug)]
+pub struct DeepCore {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Begin a run.
+    pub start: Signal<In, Bit>,
+    /// End it.
+    pub abort: Signal<In, Bit>,
+    /// Slot of the first image.
+    pub first_slot: Bus<In>,
+    /// Images.
+    pub image_count: Bus<In>,
+    /// A run is under way.
+    pub running: Signal<Out, Bit>,
+    /// What is under way is dropped.
+    pub cut: Signal<Out, Bit>,
+    /// An image is done.
+    pub image_done: Signal<Out, Bit>,
+    /// Slot of the image under way.
+    pub slot: Bus<Out>,
+    /// It has a class.
+    pub class_valid: Signal<Out, Bit>,
+    /// Its class.
+    pub class: Bus<Out>,
+    /// Kinds of fault.
+    pub fault: Bus<Out>,
+    /// Instruction of the fault.
+    pub fault_at: Bus<Out>,
+    /// Region of a word.
+    pub region: Bus<In>,
+    /// Its offset.
+    pub offset: Bus<In>,
+    /// Store a word.
+    pub write_enable: Signal<In, Bit>,
+    /// The word.
+    pub write_data: Bus<In>,
+    /// The word read.
+    pub read_data: Bus<Out>,
+    /// Clear the layers' records.
+    pub clear: Signal<In, Bit>,
+    /// A tile is read.
+    pub busy: Bus<Out>,
+    /// Planes applied.
+    pub array_reads: Bus<Out>,
+    /// Rows driven.
+    pub row_pulses: Bus<Out>,
+    /// Counts converted.
+    pub conversions: Bus<Out>,
+    /// Codes clamped.
+    pub saturations: Bus<Out>,
+    /// Weights times inputs.
+    pub macs: Bus<Out>,
+    control: ProgramControl,
+    program: ProgramMemory,
+    decoder: InstructionDecoder,
+    feed: Feed,
+    reader: TileReader,
+    /// The arrays.
+    pub crossbar: Crossbar,
+    activation: Activation,
+    records: LayerRecords,
+    image_base: Bus<Local>,
+    tile_fault: Bus<Local>,
+    plane_fault: Bus<Local>,
+    planes_read: Bus<Local>,
+    planes_converted: Bus<Local>,
+    busy_amount: Bus<Local>,
+    cycle_amount: Bus<Local>,
+    class_known: DFF<Bit>,
+    class_register: Register,
+    record_word: Bus<Local>,
+    record_register: Register,
+    value_word: Bus<Local>,
+    chosen: Register,
+    region_line: Delay,
+    low_line: Delay,
+    early_low_line: Delay,
+    record: Vec<Bus<Local>>,
+    slot_base: Number,
+    slot_bits: Number,
+    codes_end: Number,
+    tiles: Number,
+    layers: Number,
+    code_bits: Number,
+    column_bits: Number,
+    link_codes_base: Number,
+    fault_tile: Number,
+    fault_size: Number,
+    array_region: Number,
+    slots_region: Number,
+    program_region: Number,
+    thresholds_region: Number,
+    results_region: Number,
+    layers_region: Number,
+    low_mask: Number,
+    counter_mask: Number,
+}
+
+impl DeepCore {
+    /// Clocks from `offset` to `read_data`.
+    pub const READ_CYCLES: u64 = 3;
+
+    /// The core of a machine.
+    pub fn new(machine: &DeepMachine, contents: &DeepContents) -> Self {
+        let control = ProgramControl::new(machine);
+        let crossbar = Crossbar::new(machine, &contents.devices);
+        let read_bits = bits_to_hold(machine.plane_lanes);
+        let column_bits = machine.tile_columns.trailing_zeros() as usize;
+        let amounts = [
+            1,
+            1,
+            read_bits,
+            crossbar.row_pulses.bits(),
+            read_bits + column_bits,
+            crossbar.saturations.bits(),
+            crossbar.macs.bits(),
+        ];
+        let number = |n: usize| Number::new(n as u64);
+        let region = |region: DeepRegion| Number::new(region as u64);
+        let slot_bits = bits_to_index(machine.slots);
+        let class_bits = bits_to_index(machine.sums);
+        Self {
+            clock: Signal::default(),
+            start: Signal::default(),
+            abort: Signal::default(),
+            first_slot: Bus::new(slot_bits),
+            image_count: Bus::new(bits_to_hold(machine.slots)),
+            running: Signal::default(),
+            cut: Signal::default(),
+            image_done: Signal::default(),
+            slot: Bus::new(slot_bits),
+            class_valid: Signal::default(),
+            class: Bus::new(class_bits),
+            fault: Bus::new(fault::BITS),
+            fault_at: Bus::new(16),
+            region: Bus::new(8),
+            offset: Bus::new(16),
+            write_enable: Signal::default(),
+            write_data: Bus::new(16),
+            read_data: Bus::new(16),
+            clear: Signal::default(),
+            busy: Bus::new(1),
+            array_reads: Bus::new(amounts[2]),
+            row_pulses: Bus::new(amounts[3]),
+            conversions: Bus::new(amounts[4]),
+            saturations: Bus::new(amounts[5]),
+            macs: Bus::new(amounts[6]),
+            program: ProgramMemory::new(machine, &contents.program),
+            decoder: InstructionDecoder::default(),
+            feed: Feed::new(machine, &contents.codes),
+            reader: TileReader::new(machine),
+            activation: Activation::new(machine, &contents.thresholds),
+            records: LayerRecords::new(machine, amounts),
+            image_base: Bus::new(ADDRESS_BITS),
+            tile_fault: Bus::new(fault::BITS),
+            plane_fault: Bus::new(fault::BITS),
+            planes_read: Bus::new(read_bits),
+            planes_converted: Bus::new(read_bits + column_bits),
+            busy_amount: Bus::new(1),
+            cycle_amount: Bus::new(1),
+            class_known: DFF::default(),
+            class_register: Register::new(class_bits),
+            record_word: Bus::new(32),
+            record_register: Register::new(16),
+            value_word: Bus::new(32),
+            chosen: Register::new(16),
+            region_line: Delay::new(8, Self::READ_CYCLES - 1),
+            low_line: Delay::new(1, Self::READ_CYCLES - 1),
+            early_low_line: Delay::new(4, 1),
+            record: (0..8).map(|_| Bus::new(32)).collect(),
+            slot_base: number(machine.codes),
+            slot_bits: number(machine.image_codes.trailing_zeros() as usize),
+            codes_end: number(machine.codes),
+            tiles: number(machine.tiles),
+            layers: number(machine.layers),
+            code_bits: number(machine.code_bits),
+            column_bits: number(column_bits),
+            link_codes_base: number(machine.codes),
+            fault_tile: Number::new(fault::TILE),
+            fault_size: Number::new(fault::SIZE),
+            array_region: region(DeepRegion::Array),
+            slots_region: region(DeepRegion::Slots),
+            program_region: region(DeepRegion::Program),
+            thresholds_region: region(DeepRegion::Thresholds),
+            results_region: region(DeepRegion::Results),
+            layers_region: region(DeepRegion::Layers),
+            low_mask: number(1),
+            counter_mask: number(7),
+            control,
+            crossbar,
+        }
+    }
+}
+
+impl Logic for DeepCore {
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, control, program, decoder, feed, reader, crossbar, activation, records);
+        clock!(self, clock, region_line, low_line, early_low_line);
+        dff_setup!(self, clock, class_known, class_register, record_register, chosen);
+        // The program.
+        self.control.start.next = self.start.val();
+        self.control.abort.next = self.abort.val();
+        self.control.first_slot.next = self.first_slot.val();
+        self.control.image_count.next = self.image_count.val();
+        self.control.opcode.next = self.decoder.opcode.val();
+        self.control.legal.next = self.decoder.legal.val();
+        self.control.record_exists.next = self.decoder.shown_layer.val() < self.layers.val();
+        self.control.layer_done.next = self.activation.layer_done.val();
+        self.control.move_done.next = self.feed.move_done.val();
+        self.control.layer_faults.next =
+            self.feed.faults.val() | self.activation.faults.val() | self.tile_fault.val() | self.plane_fault.val();
+        self.program.read_address.next = self.control.program_address.val();
+        self.program.read_word.next = self.offset.val();
+        self.program.write_enable.next = self.write_enable.val() & (self.region.val() == self.program_region.val());
+        self.program.write_address.next = self.offset.val() >> 3;
+        self.program.write_word.next = self.offset.val();
+        self.program.write_data.next = self.write_data.val();
+        self.decoder.load.next = self.control.load.val();
+        self.decoder.words.next = self.program.instruction.val();
+        self.decoder.apply.next = self.control.apply.val();
+        self.running.next = self.control.running.val();
+        self.cut.next = self.control.cut.val();
+        self.slot.next = self.control.slot.val();
+        self.image_done.next = self.control.image_done.val();
+        self.fault.next = self.control.fault.val();
+        self.fault_at.next = self.control.fault_at.val();
+        // Windows.
+        self.image_base.next = (self.control.slot.val() << self.slot_bits.val()) + self.slot_base.val();
+        self.feed.image_base.next = self.image_base.val();
+        self.feed.layer_start.next = self.control.layer_start.val();
+        self.feed.single.next = self.control.ranks.val();
+        self.feed.move_start.next = self.control.move_start.val();
+        self.feed.fills.next = self.control.fills.val();
+        self.feed.cut.next = self.control.cut.val();
+        self.feed.base.next = self.decoder.window_base.val();
+        self.feed.of_image.next = self.decoder.window_image.val();
+        self.feed.pitch.next = self.decoder.window_pitch.val();
+        self.feed.segments.next = self.decoder.window_segments.val();
+        self.feed.codes.next = self.decoder.window_codes.val();
+        self.feed.step_x.next = self.decoder.window_step_x.val();
+        self.feed.step_y.next = self.decoder.window_step_y.val();
+        self.feed.bias.next = self.decoder.window_bias.val();
+        self.feed.size.next = self.decoder.pool_size.val();
+        self.feed.pool_step_x.next = self.decoder.pool_step_x.val();
+        self.feed.pool_step_y.next = self.decoder.pool_step_y.val();
+        self.feed.wide.next = self.decoder.read_wide.val();
+        self.feed.high.next = self.decoder.read_high.val();
+        self.feed.place_base.next = self.decoder.output_base.val();
+        self.feed.place_step_x.next = self.decoder.output_step_x.val();
+        self.feed.place_step_y.next = self.decoder.output_step_y.val();
+        self.feed.copy_from.next = self.decoder.copy_from.val();
+        self.feed.copy_of_image.next = self.decoder.copy_image.val();
+        self.feed.copy_to.next = self.decoder.copy_to.val();
+        self.feed.copy_codes.next = self.decoder.copy_codes.val();
+        self.feed.fill_to.next = self.decoder.fill_to.val();
+        self.feed.fill_codes.next = self.decoder.fill_codes.val();
+        self.feed.fill_value.next = self.decoder.fill_value.val();
+        self.feed.released.next = self.reader.released.val();
+        self.feed.half.next = self.reader.half.val();
+        self.feed.read_row_group.next = self.reader.row_group.val();
+        self.feed.read_plane_group.next = self.reader.plane_group.val();
+        self.feed.read_planes.next = self.reader.planes.val();
+        self.feed.read_rows.next = self.reader.rows.val();
+        self.feed.store_enable.next = self.activation.store_enable.val();
+        self.feed.store_address.next = self.activation.store_address.val();
+        self.feed.store_lanes.next = self.activation.store_lanes.val();
+        for i in 0..self.activation.store_codes.len() {
+            self.feed.store_codes[i].next = self.activation.store_codes[i].val();
+        }
+        self.feed.link_enable.next = self.write_enable.val() & (self.region.val() == self.slots_region.val());
+        self.feed.link_address.next = (self.offset.val() << 1) + self.link_codes_base.val();
+        self.feed.link_word.next = self.write_data.val();
+        self.feed.link_reads.next = !self.control.running.val();
+        // Reads.
+        self.reader.start.next = self.control.layer_start.val();
+        self.reader.abort.next = self.control.cut.val();
+        self.reader.first_tile.next = self.decoder.tiles_first.val();
+        self.reader.row_groups.next = self.decoder.tiles_row_groups.val();
+        self.reader.output_groups.next = self.decoder.tiles_output_groups.val();
+        self.reader.outputs.next = self.decoder.tiles_outputs.val();
+        self.reader.columns.next = self.decoder.tiles_columns.val();
+        self.reader.layer_planes.next = self.decoder.tiles_planes.val();
+        self.reader.ready.next = self.feed.ready.val();
+        self.reader.final_window.next = self.feed.final_window.val();
+        self.reader.group_end.next = self.feed.group_end.val();
+        self.reader.row_end.next = self.feed.row_end.val();
+        self.crossbar.cut.next = self.control.cut.val();
+        self.crossbar.read.next = self.reader.read.val();
+        self.crossbar.tile.next = self.reader.tile.val();
+        self.crossbar.live_rows.next = self.reader.rows.val();
+        self.crossbar.live_outputs.next = self.reader.live_outputs.val();
+        self.crossbar.plane_group.next = self.reader.plane_group.val();
+        self.crossbar.first.next = self.reader.first.val();
+        self.crossbar.last.next = self.reader.last.val();
+        self.crossbar.first_output.next = self.reader.first_output.val();
+        self.crossbar.place_in.next = self.feed.place.val();
+        self.crossbar.square_first_in.next = self.feed.square_first.val();
+        self.crossbar.square_last_in.next = self.feed.square_last.val();
+        self.crossbar.final_in.next = self.feed.final_window.val() & self.reader.final_group.val();
+        self.crossbar.columns.next = self.decoder.tiles_columns.val();
+        self.crossbar.outputs.next = self.decoder.tiles_outputs.val();
+        for i in 0..self.feed.rows.len() {
+            self.crossbar.rows[i].next = self.feed.rows[i].val();
+        }
+        self.crossbar.link_reads.next = !self.control.running.val();
+        self.crossbar.link_enable.next = self.write_enable.val() & (self.region.val() == self.array_region.val());
+        self.crossbar.link_offset.next = self.offset.val();
+        self.crossbar.link_word.next = self.write_data.val();
+        // Outputs.
+        self.activation.cut.next = self.control.cut.val();
+        self.activation.layer_start.next = self.control.layer_start.val();
+        self.activation.ranks.next = self.control.ranks.val();
+        self.activation.slot.next = self.control.slot.val();
+        self.activation.first_entry.next = self.decoder.thresholds_first.val();
+        self.activation.bits.next = self.decoder.thresholds_bits.val();
+        self.activation.outputs.next = self.decoder.tiles_outputs.val();
+        self.activation.valid.next = self.crossbar.valid.val();
+        self.activation.lanes.next = self.crossbar.lanes.val();
+        for i in 0..self.crossbar.sums.len() {
+            self.activation.sums[i].next = self.crossbar.sums[i].val();
+        }
+        self.activation.word.next = self.crossbar.word.val();
+        self.activation.place.next = self.crossbar.place.val();
+        self.activation.square_first.next = self.crossbar.square_first.val();
+        self.activation.square_last.next = self.crossbar.square_last.val();
+        self.activation.layer_final.next = self.crossbar.layer_final.val();
+        self.activation.link_enable.next =
+            self.write_enable.val() & (self.region.val() == self.thresholds_region.val());
+        self.activation.link_offset.next = self.offset.val();
+        self.activation.link_word.next = self.write_data.val();
+        self.activation.read_value.next = self.offset.val() >> 1;
+        self.class_valid.next = self.class_known.q.val();
+        self.class.next = self.class_register.q.val();
+        if self.activation.classified.val() {
+            self.class_known.d.next = true;
+            self.class_register.d.next = self.activation.class.val();
+        }
+        if self.control.layer_start.val() & self.control.ranks.val() {
+            self.class_known.d.next = false;
+        }
+        if self.control.image_start.val() {
+            self.class_known.d.next = false;
+        }
+        // Faults of the reads: a tile that is not there, planes that a code does not have, more outputs than tiles.
+        self.tile_fault.next = 0;
+        if self.reader.read.val() & (self.reader.tile.val() >= self.tiles.val()) {
+            self.tile_fault.next = self.fault_tile.val();
+        }
+        self.plane_fault.next = 0;
+        if self.reader.short.val()
+            | (self.control.layer_start.val() & (self.decoder.tiles_planes.val() > self.code_bits.val()))
+        {
+            self.plane_fault.next = self.fault_size.val();
+        }
+        // What is counted.
+        self.busy_amount.next = 0;
+        self.planes_read.next = 0;
+        if self.reader.read.val() {
+            self.busy_amount.next = 1;
+            self.planes_read.next = self.reader.planes.val();
+        }
+        self.cycle_amount.next = 0;
+        if self.control.running.val() {
+            self.cycle_amount.next = 1;
+        }
+        self.planes_converted.next = self.planes_read.val() << self.column_bits.val();
+        self.busy.next = self.busy_amount.val();
+        self.array_reads.next = self.planes_read.val();
+        self.conversions.next = self.planes_converted.val();
+        self.row_pulses.next = self.crossbar.row_pulses.val();
+        self.saturations.next = self.crossbar.saturations.val();
+        self.macs.next = self.crossbar.macs.val();
+        self.records.clear.next = self.clear.val();
+        self.records.image_start.next = self.control.image_start.val();
+        self.records.count_start.next = self.control.count_start.val();
+        self.records.layer.next = self.decoder.count_layer.val();
+        self.records.amounts[0].next = self.cycle_amount.val();
+        self.records.amounts[1].next = self.busy_amount.val();
+        self.records.amounts[2].next = self.planes_read.val();
+        self.records.amounts[3].next = self.crossbar.row_pulses.val();
+        self.records.amounts[4].next = self.planes_converted.val();
+        self.records.amounts[5].next = self.crossbar.saturations.val();
+        self.records.amounts[6].next = self.crossbar.macs.val();
+        self.records.read_layer.next = self.offset.val() >> 4;
+        // What the link reads: each memory's word two clocks after its address, the choice a clock later.
+        self.region_line.d.next = self.region.val();
+        self.low_line.d.next = self.offset.val() & self.low_mask.val();
+        self.early_low_line.d.next = self.offset.val();
+        self.record_word.next = 0;
+        for i in 0..7 {
+            self.record[i].next = self.records.records[i].val();
+        }
+        self.record[7].next = 0;
+        if !self.control.running.val() {
+            self.program.read_address.next = self.offset.val() >> 3;
+        }
+        if (self.early_low_line.q.val() >> 1) == 0 {
+            self.record_word.next = self.record[0].val();
+        }
+        if (self.early_low_line.q.val() >> 1) == 1 {
+            self.record_word.next = self.record[1].val();
+        }
+        if (self.early_low_line.q.val() >> 1) == 2 {
+            self.record_word.next = self.record[2].val();
+        }
+        if (self.early_low_line.q.val() >> 1) == 3 {
+            self.record_word.next = self.record[3].val();
+        }
+        if (self.early_low_line.q.val() >> 1) == 4 {
+            self.record_word.next = self.record[4].val();
+        }
+        if (self.early_low_line.q.val() >> 1) == 5 {
+            self.record_word.next = self.record[5].val();
+        }
+        if (self.early_low_line.q.val() >> 1) == 6 {
+            self.record_word.next = self.record[6].val();
+        }
+        self.record_register.d.next = self.record_word.val();
+        if (self.early_low_line.q.val() & self.low_mask.val()).any() {
+            self.record_register.d.next = self.record_word.val() >> 16;
+        }
+        self.value_word.next = self.activation.value.val();
+        self.chosen.d.next = 0;
+        if self.region_line.q.val() == self.array_region.val() {
+            self.chosen.d.next = self.crossbar.link_data.val();
+        }
+        if self.region_line.q.val() == self.slots_region.val() {
+            self.chosen.d.next = self.feed.link_codes.val();
+        }
+        if self.region_line.q.val() == self.program_region.val() {
+            self.chosen.d.next = self.program.read_data.val();
+        }
+        if self.region_line.q.val() == self.thresholds_region.val() {
+            self.chosen.d.next = self.activation.link_data.val();
+        }
+        if self.region_line.q.val() == self.results_region.val() {
+            self.chosen.d.next = self.value_word.val();
+            if self.low_line.q.val().any() {
+                self.chosen.d.next = self.value_word.val() >> 16;
+            }
+        }
+        if self.region_line.q.val() == self.layers_region.val() {
+            self.chosen.d.next = self.record_register.q.val();
+        }
+        self.read_data.next = self.chosen.q.val();
+    }
+}
