@@ -126,14 +126,30 @@ impl DeepMachine {
             multiple(field, value, self.gather_lanes, "memories are words of `gather_lanes` codes")?;
         }
         if !self.gather_lanes.is_power_of_two() {
-            return fail("gather_lanes", self.gather_lanes, "a power of two".into(), "codes lie in banks by their low bits");
+            return fail(
+                "gather_lanes",
+                self.gather_lanes,
+                "a power of two".into(),
+                "codes lie in banks by their low bits",
+            );
         }
         multiple("image_codes", self.image_codes, 2, "the link carries two codes a word")?;
         range("row_groups", self.row_groups, 1, 256, "split the window over several layers")?;
-        range("output_lanes", self.output_lanes, 1, self.tile_columns / 4, "a tile has that many outputs of four columns")?;
+        range(
+            "output_lanes",
+            self.output_lanes,
+            1,
+            self.tile_columns / 4,
+            "a tile has that many outputs of four columns",
+        )?;
         multiple("tile_columns / 4", self.tile_columns / 4, self.output_lanes, "outputs leave in equal groups")?;
         if !self.output_lanes.is_power_of_two() {
-            return fail("output_lanes", self.output_lanes, "a power of two".into(), "thresholds lie in banks by their low bits");
+            return fail(
+                "output_lanes",
+                self.output_lanes,
+                "a power of two".into(),
+                "thresholds lie in banks by their low bits",
+            );
         }
         range("thresholds", self.thresholds, self.output_lanes, 1 << 11, "an offset of the link is 16 bits")?;
         multiple("thresholds", self.thresholds, self.output_lanes, "thresholds lie in `output_lanes` banks")?;
