@@ -314,7 +314,8 @@ impl Compiler<'_> {
             return self.emit(n, Opcode::Count, &[("layer", n)]);
         };
         self.fit(format!("bits for the codes of layer {n}"), activation.bits, limits.code_bits)?;
-        let first = self.program.thresholds.len();
+        let first = self.program.thresholds.len().next_multiple_of(limits.output_lanes);
+        self.program.thresholds.resize(first, Vec::new());
         self.emit(n, Opcode::Thresholds, &[("first", first), ("bits", activation.bits)])?;
         self.program.thresholds.extend(activation.thresholds.rows().into_iter().map(|row| row.to_vec()));
         let steps = [("step_x", pool.stride * stride * channels), ("step_y", pool.stride * stride * pitch)];

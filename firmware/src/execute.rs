@@ -3,11 +3,11 @@
 //!
 //! Whatever the words of a program say, it ends: in `halt`, or in a [`Fault`], which the hardware keeps in a register.
 
-use crate::isa::{Instruction, Opcode};
+use crate::isa::{Cycles, Instruction, Opcode};
 use crate::program::{Program, Target};
+use crate::timing::{Clocks, LayerSetUp, instruction_clocks, layer_clocks};
 use bitline_golden::argmax::{Verdict, argmax};
 use bitline_golden::column::{count, current};
-use bitline_golden::network::Activation;
 use bitline_golden::planes::{active_rows, plane};
 use bitline_golden::quantizer::quantize;
 use bitline_golden::recombination::plane_sum;
@@ -15,6 +15,10 @@ use bitline_golden::recombination::plane_sum;
 /// What one layer, or one image, counts. Units are those of the contract, section 4.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LayerCounters {
+    /// Clocks, by [`mod@crate::timing`]; a `count` is the last instruction of the layer that it ends.
+    pub cycles: u64,
+    /// Clocks in which a tile is read.
+    pub busy_cycles: u64,
     /// Planes applied to a tile.
     pub array_reads: u64,
     /// Rows driven, summed over array reads.
@@ -30,6 +34,8 @@ pub struct LayerCounters {
 impl LayerCounters {
     fn since(&self, before: &Self) -> Self {
         Self {
+            cycles: self.cycles - before.cycles,
+            busy_cycles: self.busy_cycles - before.busy_cycles,
             array_reads: self.array_reads - before.array_reads,
             row_pulses: self.row_pulses - before.row_pulses,
             conversions: self.conversions - before.conversions,
@@ -38,7 +44,10 @@ impl LayerCounters {
         }
     }
 
-    fn add(&mut self, more: &Self) {
+    /// Count what another counted as well.
+    pub fn add(&mut self, more: &Self) {
+        self.cycles += more.cycles;
+        self.busy_cycles += more.busy_cycles;
         self.array_reads += more.array_reads;
         self.row_pulses += more.row_pulses;
         self.conversions += more.conversions;
@@ -56,7 +65,7 @@ pub enum FaultKind {
     Address,
     /// A tile that is not there.
     Tile,
-    /// A threshold entry that is not there.
+    /// A threshold entry that is not there, or that a layer may not begin with.
     Threshold,
     /// A window that the window memory does not hold, or more sums than a result.
     Size,
@@ -136,18 +145,25 @@ impl Run<'_> {
     /// Whether there is a next instruction.
     fn step(&mut self, instruction: &Instruction) -> Result<bool, FaultKind> {
         let get = |name| instruction.get(name);
+        if instruction.operation().cycles != Cycles::Layer {
+            self.clocks(&instruction_clocks(instruction, &self.target.limits));
+        }
         match instruction.opcode() {
             Opcode::Halt => return Ok(false),
             Opcode::Window | Opcode::Tiles | Opcode::Thresholds | Opcode::Pool | Opcode::Output => {
                 self.set_up[instruction.opcode() as usize - Opcode::Window as usize] = Some(*instruction);
             }
-            Opcode::Read => self.read(get("wide"), get("high"))?,
+            Opcode::Read => {
+                self.read(get("wide"), get("high"))?;
+                self.layer_clocks(instruction)?;
+            }
             Opcode::Classify => {
                 self.result.sums = self.sums(self.set_up(Opcode::Window)?.get("base"))?;
                 if self.result.sums.len() > self.target.limits.sums {
                     return Err(FaultKind::Size);
                 }
                 self.result.verdict = (self.result.sums.len() > 1).then(|| argmax(&self.result.sums));
+                self.layer_clocks(instruction)?;
             }
             Opcode::Copy => {
                 for i in 0..get("codes") {
@@ -168,6 +184,19 @@ impl Run<'_> {
             }
         }
         Ok(true)
+    }
+
+    fn clocks(&mut self, clocks: &Clocks) {
+        self.result.counters.cycles += clocks.cycles();
+        self.result.counters.busy_cycles += clocks.busy;
+    }
+
+    /// Clocks of a layer that was run, and so ends in time.
+    fn layer_clocks(&mut self, run: &Instruction) -> Result<(), FaultKind> {
+        let (window, tiles) = (self.set_up(Opcode::Window)?, self.set_up(Opcode::Tiles)?);
+        let set_up = LayerSetUp { window, tiles, pool: self.set_up(Opcode::Pool).ok() };
+        self.clocks(&layer_clocks(run, &set_up, &self.target.limits));
+        Ok(())
     }
 
     fn set_up(&self, opcode: Opcode) -> Result<Instruction, FaultKind> {
@@ -249,7 +278,10 @@ impl Run<'_> {
     fn read(&mut self, wide: usize, high: usize) -> Result<(), FaultKind> {
         let (window, pool) = (self.set_up(Opcode::Window)?, self.set_up(Opcode::Pool)?);
         let (thresholds, output) = (self.set_up(Opcode::Thresholds)?, self.set_up(Opcode::Output)?);
-        let levels = Activation::levels(thresholds.get("bits"));
+        let (first, bits) = (thresholds.get("first"), thresholds.get("bits"));
+        if !first.is_multiple_of(self.target.limits.output_lanes) {
+            return Err(FaultKind::Threshold);
+        }
         for (y, x) in (0..high).flat_map(|y| (0..wide).map(move |x| (y, x))) {
             let square = window.get("base") + y * pool.get("step_y") + x * pool.get("step_x");
             let mut largest: Vec<u8> = Vec::new();
@@ -257,14 +289,14 @@ impl Run<'_> {
                 let sums = self.sums(square + dy * window.get("step_y") + dx * window.get("step_x"))?;
                 largest.resize(sums.len(), 0);
                 for ((o, y), code) in sums.into_iter().enumerate().zip(&mut largest) {
-                    let entry = thresholds.get("first") + o;
+                    let entry = first + o;
                     if entry >= self.target.limits.thresholds {
                         return Err(FaultKind::Threshold);
                     }
                     // An entry that was not loaded is all zeros, as the memory is.
                     let loaded = self.program.thresholds.get(entry);
-                    let exceeded = |level: usize| y > loaded.and_then(|e| e.get(level)).copied().unwrap_or(0);
-                    *code = (0..levels).filter(|level| exceeded(*level)).count().max(usize::from(*code)) as u8;
+                    let threshold = |level: usize| loaded.and_then(|e| e.get(level)).copied().unwrap_or(0);
+                    *code = bisect(bits, y, threshold).max(*code);
                 }
             }
             let place = output.get("base") + y * output.get("step_y") + x * output.get("step_x");
@@ -274,4 +306,13 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// The code of a sum as the gateware finds it, a bit a stage, the highest first: the number of thresholds that y exceeds, if
+/// they never fall.
+pub fn bisect(bits: usize, y: i32, threshold: impl Fn(usize) -> i32) -> u8 {
+    (0..bits).rev().fold(0, |code, bit| {
+        let middle = code | 1 << bit;
+        if y > threshold(middle - 1) { middle } else { code }
+    }) as u8
 }

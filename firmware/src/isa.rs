@@ -8,6 +8,16 @@
 /// Words of an instruction.
 pub const WORDS: usize = 8;
 
+/// Clocks that fetch an instruction's words.
+pub const FETCH_CYCLES: u32 = 1;
+
+/// Clocks of an instruction that moves nothing: its fetch, and one in which it is decoded and done. Every instruction begins
+/// with these.
+pub const INSTRUCTION_CYCLES: u32 = FETCH_CYCLES + 1;
+
+/// Clocks that `copy` and `fill` take beyond those of an instruction and one a chunk: the way through the memory.
+pub const MOVE_CYCLES: u32 = 2;
+
 /// One instruction as it lies in the program memory.
 pub type Encoded = [u16; WORDS];
 
@@ -36,14 +46,14 @@ impl Field {
     }
 }
 
-/// Clocks that an operation takes, from its fetched words to the next instruction's fetch.
+/// Clocks that an operation takes, its fetch included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cycles {
     /// Always that many.
     Fixed(u32),
-    /// As many as its codes, a memory word at a time, and two more.
+    /// One for each chunk of as many codes as the machine gathers a clock, and [`MOVE_CYCLES`], after [`INSTRUCTION_CYCLES`].
     Codes,
-    /// As many as the layer takes, until its last code or verdict is stored.
+    /// As many as the layer takes, until its last code or verdict is stored, after [`INSTRUCTION_CYCLES`].
     Layer,
 }
 
@@ -104,7 +114,7 @@ pub const OPERATIONS: [Operation; 11] = [
         opcode: Opcode::Halt,
         name: "halt",
         fields: &[],
-        cycles: Cycles::Fixed(1),
+        cycles: Cycles::Fixed(INSTRUCTION_CYCLES),
         doc: "ends the program for this image; the next image starts it again",
     },
     Operation {
@@ -120,7 +130,7 @@ pub const OPERATIONS: [Operation; 11] = [
             whole("step_y", 6, 0, "codes from a window to the one below"),
             part("bias", 7, 0, 8, 0, 255, "code that drives one more row, after the window's; 0: there is no such row"),
         ],
-        cycles: Cycles::Fixed(1),
+        cycles: Cycles::Fixed(INSTRUCTION_CYCLES),
         doc: "sets where the inputs of a window lie; a dense layer is one window of one segment",
     },
     Operation {
@@ -139,17 +149,22 @@ pub const OPERATIONS: [Operation; 11] = [
             part("columns", 5, 0, 4, 1, 8, "columns of an output: 1 (weights -1 and 1), 4 or 8"),
             part("planes", 5, 4, 4, 1, 8, "planes of an input code that are driven"),
         ],
-        cycles: Cycles::Fixed(1),
+        cycles: Cycles::Fixed(INSTRUCTION_CYCLES),
         doc: "sets which tiles hold the layer's weights, and how its outputs share their columns",
     },
     Operation {
         opcode: Opcode::Thresholds,
         name: "thresholds",
         fields: &[
-            whole("first", 1, 0, "entry of output 0 in the threshold memory; one entry an output"),
+            whole(
+                "first",
+                1,
+                0,
+                "entry of output 0 in the threshold memory, a multiple of the outputs that leave the array a clock; one entry an output",
+            ),
             part("bits", 2, 0, 3, 1, 4, "bits of a code: 2^bits - 1 thresholds an output"),
         ],
-        cycles: Cycles::Fixed(1),
+        cycles: Cycles::Fixed(INSTRUCTION_CYCLES),
         doc: "sets which thresholds turn sums into codes: a code is the number of thresholds that the sum exceeds",
     },
     Operation {
@@ -168,7 +183,7 @@ pub const OPERATIONS: [Operation; 11] = [
             whole("step_x", 2, 0, "codes from a square's first window to that of its right neighbour"),
             whole("step_y", 3, 0, "codes from a square's first window to that of the one below"),
         ],
-        cycles: Cycles::Fixed(1),
+        cycles: Cycles::Fixed(INSTRUCTION_CYCLES),
         doc: "sets how codes are pooled, and how squares move over the map",
     },
     Operation {
@@ -179,7 +194,7 @@ pub const OPERATIONS: [Operation; 11] = [
             whole("step_x", 2, 0, "codes from a pixel to its right neighbour"),
             whole("step_y", 3, 0, "codes from a pixel to the one below"),
         ],
-        cycles: Cycles::Fixed(1),
+        cycles: Cycles::Fixed(INSTRUCTION_CYCLES),
         doc: "sets where the codes of `read` go",
     },
     Operation {
@@ -223,7 +238,7 @@ pub const OPERATIONS: [Operation; 11] = [
         opcode: Opcode::Count,
         name: "count",
         fields: &[part("layer", 1, 0, 4, 0, 15, "record of layer counters")],
-        cycles: Cycles::Fixed(1),
+        cycles: Cycles::Fixed(INSTRUCTION_CYCLES),
         doc: "adds what the counters counted since the last `count`, or since the image's start, to a layer's own record",
     },
 ];

@@ -2,6 +2,7 @@
 
 use crate::isa::Instruction;
 use crate::verify::Limits;
+use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::{Conductance, QuantizerConfig};
 
 /// The machine that a program is for.
@@ -15,6 +16,40 @@ pub struct Target {
     pub conductance: Conductance,
     /// Its quantizers.
     pub quantizer: QuantizerConfig,
+}
+
+impl Limits {
+    /// What a machine has.
+    pub fn of(machine: &DeepMachine) -> Self {
+        Self {
+            instructions: machine.instructions,
+            codes: machine.codes,
+            image_codes: machine.image_codes,
+            code_bits: machine.code_bits,
+            tiles: machine.tiles,
+            tile_rows: machine.tile_rows,
+            tile_columns: machine.tile_columns,
+            row_groups: machine.row_groups,
+            plane_lanes: machine.plane_lanes,
+            gather_lanes: machine.gather_lanes,
+            output_lanes: machine.output_lanes,
+            thresholds: machine.thresholds,
+            sums: machine.sums,
+            layers: machine.layers,
+        }
+    }
+}
+
+impl Target {
+    /// A machine as the compiler and the executor see it.
+    pub fn of(machine: &DeepMachine) -> Self {
+        Self {
+            name: machine.name.clone(),
+            limits: Limits::of(machine),
+            conductance: machine.conductance,
+            quantizer: machine.quantizer,
+        }
+    }
 }
 
 /// The devices of one tile.
@@ -38,7 +73,7 @@ pub struct Program {
     pub instructions: Vec<Instruction>,
     /// From tile 0 up; the machine's further tiles are HRS.
     pub tiles: Vec<Tile>,
-    /// From entry 0 up, 2^bits - 1 thresholds each.
+    /// From entry 0 up, 2^bits - 1 thresholds each, never falling; none where an entry only fills up to the next layer's first.
     pub thresholds: Vec<Vec<i32>>,
     /// Where an image's codes lie among those of its slot.
     pub image: ImageLayout,

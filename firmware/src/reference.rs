@@ -1,6 +1,6 @@
 //! The reference page of the instruction set, made from the table.
 
-use crate::isa::{Cycles, OPERATIONS, WORDS};
+use crate::isa::{Cycles, INSTRUCTION_CYCLES, MOVE_CYCLES, OPERATIONS, WORDS};
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
@@ -8,7 +8,7 @@ const HEAD: &str = "\
 # The instruction set
 
 Made from the table in `firmware/src/isa.rs`; why it is like this says [ADR 0013](../adr/0013-programs-of-whole-layers.md).
-No machine runs programs yet: what is here so far is the encoding, the text form and the checks before loading (`bitline-firmware`).
+How `bitline compile` makes programs of networks, and `bitline assemble` of text, says [the compiler's page](compiler.md).
 
 An instruction is eight 16-bit words: word 0 holds the code, words 1 to 7 the fields, and every other bit is 0. A program has no jumps. It runs from
 its first instruction to `halt`, once for each image. What sets something up keeps its fields until it is given again; `read` and `classify` run a
@@ -41,8 +41,8 @@ pub fn page() -> String {
     for operation in &OPERATIONS {
         let clocks = match operation.cycles {
             Cycles::Fixed(clocks) => clocks.to_string(),
-            Cycles::Codes => "codes over codes of a memory word, and 2".to_string(),
-            Cycles::Layer => "the layer's".to_string(),
+            Cycles::Codes => format!("{}, and one for each chunk that is gathered", INSTRUCTION_CYCLES + MOVE_CYCLES),
+            Cycles::Layer => format!("{INSTRUCTION_CYCLES}, and the layer's"),
         };
         text += &format!("| {} | `{}` | {clocks} | {} |\n", operation.opcode as u16, operation.name, operation.doc);
     }

@@ -24,6 +24,12 @@ pub struct Limits {
     pub tile_columns: usize,
     /// Row groups that the window memory holds for one window.
     pub row_groups: usize,
+    /// Planes read per clock.
+    pub plane_lanes: usize,
+    /// Codes gathered per clock.
+    pub gather_lanes: usize,
+    /// Outputs that leave the array per clock: a layer's first threshold entry is a multiple of it.
+    pub output_lanes: usize,
     /// Entries of the threshold memory.
     pub thresholds: usize,
     /// Sums that a result holds: outputs of the last layer.
@@ -72,6 +78,18 @@ pub enum VerifyError {
         reached: usize,
         /// How many there are.
         limit: usize,
+    },
+    /// Something begins between two places where it may.
+    #[error("instruction {at}: {what} is {found}, must be a multiple of {of}; compile again, for this machine")]
+    Align {
+        /// Instruction, from 0.
+        at: usize,
+        /// What it is, in words.
+        what: &'static str,
+        /// Its value.
+        found: usize,
+        /// What it has to be a multiple of.
+        of: usize,
     },
     /// A field does not follow from the others.
     #[error("instruction {at}: {what} is {found}, must be {expected} by what was set up; compile again")]
@@ -180,7 +198,16 @@ impl SetUp<'_> {
         reach("the last code of the last window", window.get("base") + first_of_last + in_square + in_window, memory)?;
         let place = output.get("base") + right * output.get("step_x") + down * output.get("step_y");
         reach("the place of the last code", place + outputs, limits.codes)?;
-        reach("the last threshold entry", thresholds.get("first") + outputs, limits.thresholds)?;
+        let first = thresholds.get("first");
+        if !first.is_multiple_of(limits.output_lanes) {
+            return Err(VerifyError::Align {
+                at,
+                what: "the first threshold entry",
+                found: first,
+                of: limits.output_lanes,
+            });
+        }
+        reach("the last threshold entry", first + outputs, limits.thresholds)?;
         reach("the bits of a code", thresholds.get("bits"), limits.code_bits)
     }
 }

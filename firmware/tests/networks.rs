@@ -1,38 +1,35 @@
 //! Networks compiled and executed give what golden's integer layers give, layer by layer.
 
 use bitline_firmware::compile::{Compiled, compile};
-use bitline_firmware::execute::{Fault, FaultKind, LayerCounters, execute};
+use bitline_firmware::execute::{Fault, FaultKind, ImageResult, LayerCounters, bisect, execute};
 use bitline_firmware::isa::{Encoded, Instruction, Opcode};
 use bitline_firmware::program::{Program, Target};
 use bitline_firmware::text::assemble;
-use bitline_firmware::verify::Limits;
-use bitline_golden::machine::{Conductance, QuantizerConfig};
+use bitline_firmware::timing::{Clocks, predict};
+use bitline_golden::deep_machine::DeepMachine;
+use bitline_golden::machine::QuantizerConfig;
 use bitline_golden::network::{
     Activation, Convolution, Geometry, Layer, MapShape, Network, Pool, Provenance, weight_range,
 };
 use ndarray::Array2;
 use proptest::prelude::*;
 
-/// A small machine: tiles of 12 rows and 8 columns.
+/// A small machine: tiles of 16 rows and 8 columns.
 fn target() -> Target {
-    Target {
+    let machine = DeepMachine {
         name: "small".into(),
-        limits: Limits {
-            instructions: 64,
-            codes: 2048,
-            image_codes: 512,
-            code_bits: 8,
-            tiles: 2048,
-            tile_rows: 12,
-            tile_columns: 8,
-            row_groups: 64,
-            thresholds: 64,
-            sums: 8,
-            layers: 4,
-        },
-        conductance: Conductance { lrs_ohms: 1_000, hrs_ohms: 100_000, reference_column: true },
+        codes: 2048,
+        image_codes: 512,
+        code_bits: 8,
+        tiles: 2048,
+        tile_rows: 16,
+        row_groups: 64,
+        layers: 4,
         quantizer: QuantizerConfig { multiplier: 662, shift: 16, bits: 4 },
-    }
+        ..DeepMachine::named("tiny-deep").unwrap()
+    };
+    machine.check().unwrap();
+    Target::of(&machine)
 }
 
 /// Numbers from a seed.
@@ -151,6 +148,7 @@ fn check(network: &Network, image: &[u8]) {
         assert_eq!(counted.macs, (placed.windows * placed.rows * layer.outputs()) as u64, "layer {n}");
         assert_eq!(counted.saturations, 0, "12 rows fit 4 bits");
     }
+    check_clocks(&program, &target, &result);
     for (n, placed) in placements.iter().enumerate() {
         let Some(output) = placed.output else { continue };
         let memory = execute(&up_to_layer(&program, n), &target, &program.image.lay_out(image)).unwrap().memory;
@@ -170,6 +168,20 @@ fn check(network: &Network, image: &[u8]) {
     assert_eq!((all.row_pulses, all.array_reads), (result.counters.row_pulses, result.counters.array_reads));
 }
 
+/// The executor counts the clocks that are predicted, and reads no tile in another.
+fn check_clocks(program: &Program, target: &Target, result: &ImageResult) {
+    let clocks = predict(&program.instructions, &target.limits);
+    let all = clocks.iter().fold(Clocks::default(), |all, more| all.and(more));
+    assert_eq!((result.counters.cycles, result.counters.busy_cycles), (all.cycles(), all.busy));
+    let of_layers: u64 = result.layers.iter().map(|layer| layer.cycles).sum();
+    let halt = clocks.last().unwrap().cycles();
+    assert_eq!(of_layers + halt, all.cycles(), "all clocks but those of `halt` are a layer's");
+    for layer in &result.layers {
+        // Planes are read up to two at once.
+        assert!((layer.array_reads.div_ceil(2)..=layer.array_reads).contains(&layer.busy_cycles));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
@@ -179,6 +191,15 @@ proptest! {
         let first = &network.layers[0];
         let image: Vec<u8> = (0..first.input_codes()).map(|_| draw.below(1 << first.input_bits) as u8).collect();
         check(&network, &image);
+    }
+
+    #[test]
+    fn bisection_counts_the_thresholds_that_a_sum_exceeds(seed in any::<u64>(), bits in 1usize..=4, y in -20i32..20) {
+        let mut draw = Draw(seed);
+        let mut thresholds: Vec<i32> = (0..Activation::levels(bits)).map(|_| draw.below(40) as i32 - 20).collect();
+        thresholds.sort_unstable();
+        let exceeded = thresholds.iter().filter(|threshold| y > **threshold).count();
+        prop_assert_eq!(usize::from(bisect(bits, y, |level| thresholds[level])), exceeded);
     }
 
     #[test]
@@ -211,6 +232,7 @@ fn a_program_without_halt_ends_in_a_fault() {
         ("window codes=800\ntiles\nclassify", FaultKind::Size),
         ("window\ntiles outputs=3\nclassify", FaultKind::Size),
         ("window\ntiles\nthresholds first=64\npool\noutput\nread", FaultKind::Threshold),
+        ("window\ntiles\nthresholds first=1\npool\noutput\nread", FaultKind::Threshold),
         ("window\ntiles\nthresholds\npool\noutput base=2048\nread", FaultKind::Address),
     ] {
         program.instructions = assemble(&text.replace("tiles", "tiles columns=4")).unwrap();

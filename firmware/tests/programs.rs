@@ -3,21 +3,23 @@
 use bitline_firmware::isa::{Encoded, Instruction, IsaError, OPERATIONS, Opcode};
 use bitline_firmware::text::{assemble, disassemble, encode};
 use bitline_firmware::verify::{Limits, VerifyError, verify};
+use bitline_golden::deep_machine::DeepMachine;
 use proptest::prelude::*;
 
-const LIMITS: Limits = Limits {
-    instructions: 16,
-    codes: 4096,
-    image_codes: 784,
-    code_bits: 4,
-    tiles: 512,
-    tile_rows: 64,
-    tile_columns: 16,
-    row_groups: 16,
-    thresholds: 128,
-    sums: 16,
-    layers: 4,
-};
+/// Those of the machine `mnist`, with less of some things.
+fn limits() -> Limits {
+    let machine = DeepMachine {
+        instructions: 16,
+        codes: 4096,
+        image_codes: 784,
+        code_bits: 4,
+        thresholds: 128,
+        layers: 4,
+        ..DeepMachine::named("mnist").unwrap()
+    };
+    machine.check().unwrap();
+    Limits::of(&machine)
+}
 
 /// 784 - 100 - 10, dense.
 const DENSE: &str = "\
@@ -72,7 +74,7 @@ proptest! {
 
     #[test]
     fn checks_answer_any_program(program in prop::collection::vec(instructions(), 0..20)) {
-        let _ = verify(&program, &LIMITS);
+        let _ = verify(&program, &limits());
     }
 }
 
@@ -97,7 +99,7 @@ fn a_dense_network_passes_the_checks() {
     assert_eq!(program.len(), 12);
     assert_eq!(program[1].get("row_groups"), 13);
     assert_eq!(program[7].get("bias"), 15);
-    verify(&program, &LIMITS).unwrap();
+    verify(&program, &limits()).unwrap();
     assert_eq!(program[6].encode(), [10, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(program[1].encode(), [2, 0, 13, 25, 100, 0x44, 0, 0]);
 }
@@ -106,7 +108,7 @@ fn a_dense_network_passes_the_checks() {
 fn what_reaches_beyond_the_machine_is_refused_with_the_numbers() {
     let refused = |from: &str, to: &str| {
         assert!(DENSE.contains(from), "{from}");
-        verify(&assemble(&DENSE.replace(from, to)).unwrap(), &LIMITS).unwrap_err().to_string()
+        verify(&assemble(&DENSE.replace(from, to)).unwrap(), &limits()).unwrap_err().to_string()
     };
     assert_eq!(
         refused("base=0 image=1", "base=1 image=1"),
@@ -130,12 +132,16 @@ fn what_reaches_beyond_the_machine_is_refused_with_the_numbers() {
     );
     assert!(refused("codes=784", "codes=1100 ").contains("tiles under each other is 13, must be 18"));
     assert!(refused("bias=15", "bias=16").contains("the code of the bias row reaches 17, the machine has 16"));
-    assert!(refused("thresholds first=0", "thresholds first=29").contains("the last threshold entry reaches 129"));
+    assert!(refused("thresholds first=0", "thresholds first=32").contains("the last threshold entry reaches 132"));
+    assert_eq!(
+        refused("thresholds first=0", "thresholds first=2"),
+        "instruction 5: the first threshold entry is 2, must be a multiple of 4; compile again, for this machine"
+    );
     assert!(refused("count layer=1", "count layer=4").contains("the record reaches 5, the machine has 4"));
     assert_eq!(refused("pool size=1", ""), "instruction 4: `read` needs `pool` before it");
     assert_eq!(refused("halt", ""), "instruction 10: `halt` ends a program, once, and nothing follows it");
     assert_eq!(refused("count layer=0", "halt"), "instruction 6: `halt` ends a program, once, and nothing follows it");
-    let copy = |line: &str| verify(&assemble(&format!("{line}\nhalt")).unwrap(), &LIMITS);
+    let copy = |line: &str| verify(&assemble(&format!("{line}\nhalt")).unwrap(), &limits());
     assert_eq!(copy("copy from=3312 image=0 to=0 codes=784"), Ok(()));
     assert!(matches!(
         copy("copy from=1 image=1 to=0 codes=784"),
@@ -144,9 +150,9 @@ fn what_reaches_beyond_the_machine_is_refused_with_the_numbers() {
     assert!(matches!(copy("copy from=0 to=4000 codes=97"), Err(VerifyError::Reach { reached: 4097, .. })));
     assert!(matches!(copy("fill to=4095 codes=2 value=0"), Err(VerifyError::Reach { reached: 4097, .. })));
     assert!(matches!(copy("fill to=0 codes=2 value=16"), Err(VerifyError::Reach { reached: 17, limit: 16, .. })));
-    assert_eq!(verify(&[], &LIMITS), Err(VerifyError::Length { found: 0, limit: 16 }));
+    assert_eq!(verify(&[], &limits()), Err(VerifyError::Length { found: 0, limit: 16 }));
     let long = vec![Opcode::Halt.operation().smallest(); 17];
-    assert_eq!(verify(&long, &LIMITS), Err(VerifyError::Length { found: 17, limit: 16 }));
+    assert_eq!(verify(&long, &limits()), Err(VerifyError::Length { found: 17, limit: 16 }));
 }
 
 #[test]
@@ -186,7 +192,7 @@ fn the_reference_page_names_every_field_and_its_example_passes_the_checks() {
     let (example, _) = rest.split_once("```").unwrap();
     let program = assemble(example).unwrap();
     assert_eq!(program, assemble(DENSE).unwrap());
-    verify(&program, &LIMITS).unwrap();
+    verify(&program, &limits()).unwrap();
     for operation in &OPERATIONS {
         assert!(page.contains(&format!("| {} | `{}` |", operation.opcode as u16, operation.name)));
         assert!(operation.fields.iter().all(|field| page.contains(&format!("| `{}` | {} |", field.name, field.word))));

@@ -20,6 +20,7 @@ pub mod program_memory;
 pub mod recombination;
 pub mod result_memory;
 pub mod row_counter;
+pub mod simulation;
 pub mod spread;
 pub mod sum_rank;
 pub mod threshold;

@@ -1,0 +1,192 @@
+//! Networks compiled and run on the core's gateware give what golden and the executor give: codes, sums, class, counters, clocks.
+
+use bitline_firmware::compile::{Compiled, compile};
+use bitline_firmware::execute::{Executor, LayerCounters};
+use bitline_firmware::program::{Program, Target};
+use bitline_golden::deep_machine::DeepMachine;
+use bitline_golden::deep_registers::{DeepRegion, result_offset, threshold_node};
+use bitline_golden::network::{
+    Activation, Convolution, Geometry, Layer, MapShape, Network, Pool, Provenance, weight_range,
+};
+use bitline_hdl::deep::core::DeepContents;
+use bitline_hdl::deep::simulation::CoreSimulation;
+use ndarray::Array2;
+
+/// Numbers from a seed.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+
+    fn between(&mut self, low: usize, high: usize) -> usize {
+        low + self.below(high - low + 1)
+    }
+
+    fn weight(&mut self, bits: usize) -> i8 {
+        if bits == 1 {
+            return 2 * self.below(2) as i8 - 1;
+        }
+        (i32::from(*weight_range(bits).start()) + self.below(1 << bits) as i32) as i8
+    }
+
+    fn layer(&mut self, input: MapShape, input_bits: usize, outputs: usize, hidden: bool) -> Layer {
+        let mut geometry = Geometry::Dense;
+        let mut inputs = input.codes();
+        if hidden && self.below(3) > 0 {
+            let padding = self.below(2);
+            let convolution = Convolution {
+                input,
+                kernel_height: self.between(1, 3.min(input.height + 2 * padding)),
+                kernel_width: self.between(1, 3.min(input.width + 2 * padding)),
+                stride: self.between(1, 2),
+                padding,
+            };
+            inputs = convolution.window_inputs();
+            geometry = Geometry::Convolution(convolution);
+        }
+        let weight_bits = self.between(1, 8);
+        let weights = Array2::from_shape_fn((outputs, inputs), |_| self.weight(weight_bits));
+        let with_biases = self.below(2) == 1;
+        let biases = (0..outputs).map(|_| if with_biases { self.weight(weight_bits) } else { 0 }).collect();
+        let mut layer = Layer {
+            geometry,
+            weights,
+            biases,
+            weight_bits,
+            input_bits,
+            bias_code: self.below(1 << input_bits) as u32,
+            activation: None,
+            pool: None,
+            scale_factor: None,
+            float: None,
+        };
+        if hidden {
+            let bits = self.between(1, 4);
+            let reach = 4 << weight_bits;
+            let mut thresholds = Array2::from_shape_fn((outputs, Activation::levels(bits)), |_| {
+                self.below(2 * reach) as i32 - reach as i32
+            });
+            thresholds.rows_mut().into_iter().for_each(|mut row| row.as_slice_mut().unwrap().sort_unstable());
+            layer.activation = Some(Activation { bits, thresholds });
+            let windows = layer.windows();
+            let size = self.between(1, 3.min(windows.height.min(windows.width)));
+            layer.pool = (size > 1).then(|| Pool { size, stride: self.between(1, size) });
+        }
+        layer
+    }
+
+    fn network(&mut self, code_bits: usize, sums: usize) -> Network {
+        let mut map = MapShape { height: self.between(1, 7), width: self.between(1, 7), channels: self.between(1, 3) };
+        let mut bits = self.between(1, code_bits);
+        let mut layers = Vec::new();
+        for _ in 0..self.below(3) {
+            let outputs = self.between(1, 6);
+            let layer = self.layer(map, bits, outputs, true);
+            map = layer.output_map();
+            bits = layer.activation.as_ref().unwrap().bits;
+            layers.push(layer);
+        }
+        let outputs = self.between(2, sums);
+        layers.push(self.layer(map, bits, outputs, false));
+        Network { name: "drawn".into(), layers, provenance: Provenance::default(), history: vec![] }
+    }
+}
+
+/// What a program lets the memories hold, with images in the first slots.
+fn contents(machine: &DeepMachine, program: &Program, images: &[Vec<u8>]) -> DeepContents {
+    let mut codes = vec![0; machine.memory_codes()];
+    for (slot, image) in images.iter().enumerate() {
+        let at = machine.codes + slot * machine.image_codes;
+        codes[at..at + image.len()].copy_from_slice(image);
+    }
+    let heap = |thresholds: &Vec<i32>| {
+        let bits = thresholds.len().count_ones() as usize;
+        let mut nodes = [0; 16];
+        thresholds.iter().enumerate().for_each(|(i, threshold)| nodes[threshold_node(bits, i)] = *threshold);
+        nodes
+    };
+    DeepContents {
+        program: program.instructions.iter().map(|instruction| instruction.encode()).collect(),
+        devices: program.tiles.iter().map(|tile| tile.columns.clone()).collect(),
+        thresholds: program.thresholds.iter().map(heap).collect(),
+        codes,
+    }
+}
+
+fn wide(core: &mut CoreSimulation, region: DeepRegion, offset: u16) -> u32 {
+    let low = core.read(region, offset);
+    u32::from(core.read(region, offset + 1)) << 16 | u32::from(low)
+}
+
+fn record(counters: &LayerCounters) -> [u64; 7] {
+    [
+        counters.cycles,
+        counters.busy_cycles,
+        counters.array_reads,
+        counters.row_pulses,
+        counters.conversions,
+        counters.saturations,
+        counters.macs,
+    ]
+}
+
+/// Run a network on some images, and compare everything.
+fn compare(machine: &DeepMachine, network: &Network, images: &[Vec<u8>], what: &str) {
+    let target = Target::of(machine);
+    let Compiled { program, .. } = compile(network, &target).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let laid_out: Vec<Vec<u8>> = images.iter().map(|image| program.image.lay_out(image)).collect();
+    let mut core = CoreSimulation::new(machine, &contents(machine, &program, &laid_out));
+    assert!(core.run(0, images.len() as u64, 1 << 20), "{what}: no end after {} clocks", core.clock);
+    assert_eq!(core.fault(), (0, 0), "{what}: fault");
+    assert_eq!(core.done.len(), images.len(), "{what}: images");
+    let mut layers = vec![[0; 7]; machine.layers];
+    let mut executor = Executor::new(&program, &target);
+    let mut total = LayerCounters::default();
+    for (slot, image) in laid_out.iter().enumerate() {
+        let expected = executor.run(image, &mut |_, _| {}).unwrap();
+        let verdict = expected.verdict.unwrap();
+        let sums: Vec<i32> = (0..expected.sums.len())
+            .map(|o| wide(&mut core, DeepRegion::Results, result_offset(machine, slot, o)) as i32)
+            .collect();
+        assert_eq!(sums, expected.sums, "{what}: sums of image {slot}");
+        let class = wide(&mut core, DeepRegion::Results, result_offset(machine, slot, machine.sums));
+        let margin = wide(&mut core, DeepRegion::Results, result_offset(machine, slot, machine.sums + 1));
+        assert_eq!((class, margin), (u32::from(verdict.class), verdict.margin as u32), "{what}: verdict of image {slot}");
+        assert_eq!(core.done[slot], (slot as u64, Some(u64::from(verdict.class))), "{what}: image {slot}");
+        for (sum, layer) in layers.iter_mut().zip(&expected.layers) {
+            sum.iter_mut().zip(record(layer)).for_each(|(sum, more)| *sum += more);
+        }
+        total.add(&expected.counters);
+    }
+    for (n, expected) in layers.iter().enumerate() {
+        let found: Vec<u64> = (0..7)
+            .map(|i| u64::from(wide(&mut core, DeepRegion::Layers, (16 * n + 2 * i) as u16)))
+            .collect();
+        assert_eq!(found, expected, "{what}: record of layer {n}");
+    }
+    assert_eq!(core.counted, record(&total), "{what}: counters");
+}
+
+#[test]
+fn random_networks_run_as_the_executor_says() {
+    let machine = DeepMachine::named("tiny-deep").unwrap();
+    for seed in 0..40 {
+        let mut draw = Draw(seed);
+        let network = draw.network(machine.code_bits, machine.sums);
+        let input_bits = network.layers[0].input_bits;
+        let inputs = match network.layers[0].geometry {
+            Geometry::Dense => network.layers[0].inputs(),
+            Geometry::Convolution(convolution) => convolution.input.codes(),
+        };
+        let images: Vec<Vec<u8>> =
+            (0..2).map(|_| (0..inputs).map(|_| draw.below(1 << input_bits) as u8).collect()).collect();
+        let target = Target::of(&machine);
+        if compile(&network, &target).is_err() {
+            continue;
+        }
+        compare(&machine, &network, &images, &format!("seed {seed}"));
+    }
+}
