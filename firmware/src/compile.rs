@@ -69,8 +69,21 @@ pub struct Placement {
     pub outputs: usize,
     /// Windows that are read: as many as squares of the pool have, though squares overlap, or leave some out.
     pub windows: usize,
+    /// Codes that it reads from.
+    pub input: MapPlace,
     /// Where its codes go; the last layer has none.
     pub output: Option<OutputPlace>,
+}
+
+/// A map in memory, its border included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MapPlace {
+    /// Whether it is the image in its slot, and not a map of the activation memory.
+    pub image: bool,
+    /// Address of its first code, border or not.
+    pub base: usize,
+    /// Codes, with the border.
+    pub codes: usize,
 }
 
 /// Where a layer's map of codes lies in the activation memory.
@@ -82,6 +95,17 @@ pub struct OutputPlace {
     pub first: usize,
     /// Codes from one row to the next.
     pub pitch: usize,
+    /// The map with its border.
+    pub map: MapPlace,
+}
+
+impl OutputPlace {
+    /// The map's codes in an activation memory, without border, in the order of the layer that reads them.
+    pub fn codes_in(&self, memory: &[u8]) -> Vec<u8> {
+        let row_codes = self.shape.width * self.shape.channels;
+        let row = |y: usize| &memory[self.first + y * self.pitch..][..row_codes];
+        (0..self.shape.height).flat_map(row).copied().collect()
+    }
 }
 
 impl Placement {
@@ -116,6 +140,10 @@ impl Placed {
 
     fn codes(&self) -> usize {
         (self.shape.height + 2 * self.padding) * self.pitch()
+    }
+
+    fn place(&self) -> MapPlace {
+        MapPlace { image: self.image, base: self.base, codes: self.codes() }
     }
 
     /// Address of the first code that is not border.
@@ -275,10 +303,12 @@ impl Compiler<'_> {
             rows,
             outputs: layer.outputs(),
             windows: squares.height * squares.width * pool.size.pow(2),
+            input: input.place(),
             output: output.map(|placed| OutputPlace {
                 shape: placed.shape,
                 first: placed.first(),
                 pitch: placed.pitch(),
+                map: placed.place(),
             }),
         });
         self.emit(

@@ -1,14 +1,16 @@
 //! Runs a program, instruction by instruction, with golden's arithmetic: the third of golden's three levels, and what the
 //! gateware is compared with.
 //!
+//! Planes and columns are packed, 64 rows a word; what a word's bits count is golden's `count` and `active_rows`, and the tests
+//! hold it to these.
+//!
 //! Whatever the words of a program say, it ends: in `halt`, or in a [`Fault`], which the hardware keeps in a register.
 
 use crate::isa::{Cycles, Instruction, Opcode};
 use crate::program::{Program, Target};
 use crate::timing::{Clocks, LayerSetUp, instruction_clocks, layer_clocks};
 use bitline_golden::argmax::{Verdict, argmax};
-use bitline_golden::column::{count, current};
-use bitline_golden::planes::{active_rows, plane};
+use bitline_golden::column::current;
 use bitline_golden::quantizer::quantize;
 use bitline_golden::recombination::plane_sum;
 
@@ -57,26 +59,34 @@ impl LayerCounters {
 }
 
 /// What stops a program that is not sound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FaultKind {
     /// The program memory ends before a `halt`.
+    #[error("the program memory ends before a `halt`")]
     End,
     /// A code outside the memory, or outside the image.
+    #[error("a code outside the memory, or outside the image")]
     Address,
     /// A tile that is not there.
+    #[error("a tile that is not there")]
     Tile,
     /// A threshold entry that is not there, or that a layer may not begin with.
+    #[error("a threshold entry that is not there, or that a layer may not begin with")]
     Threshold,
     /// A window that the window memory does not hold, or more sums than a result.
+    #[error("a window that the window memory does not hold, or more sums than a result")]
     Size,
     /// A record that is not there.
+    #[error("a record that is not there")]
     Record,
     /// A layer without what it needs.
+    #[error("a layer without what it needs")]
     Missing,
 }
 
 /// Where and why a program stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("instruction {instruction}: {kind}")]
 pub struct Fault {
     /// Instruction, from 0.
     pub instruction: usize,
@@ -104,12 +114,49 @@ pub struct ImageResult {
 /// # Errors
 /// [`Fault`] for a program that would not pass [`crate::verify::verify`].
 pub fn execute(program: &Program, target: &Target, image: &[u8]) -> Result<ImageResult, Fault> {
+    Executor::new(program, target).run(image, &mut |_, _| {})
+}
+
+/// A program on a machine, for many images.
+pub struct Executor<'a> {
+    program: &'a Program,
+    target: &'a Target,
+    /// `[tile][column]`, a bit a row, bit 0 of word 0 first.
+    devices: Vec<Vec<Vec<u64>>>,
+}
+
+impl<'a> Executor<'a> {
+    /// Load a program.
+    pub fn new(program: &'a Program, target: &'a Target) -> Self {
+        let column = |column: &Vec<bool>| words(column.len(), |row| column[row]);
+        let devices = program.tiles.iter().map(|tile| tile.columns.iter().map(column).collect()).collect();
+        Self { program, target, devices }
+    }
+
+    /// Run one image, as [`execute`] does, and show the activation memory after each `count`, with the record it counts in.
+    ///
+    /// # Errors
+    /// [`Fault`] for a program that would not pass [`crate::verify::verify`].
+    pub fn run(&self, image: &[u8], show: &mut dyn FnMut(usize, &[u8])) -> Result<ImageResult, Fault> {
+        run(self, image, show)
+    }
+}
+
+/// Bits as words, the first in bit 0 of word 0.
+fn words(bits: usize, bit: impl Fn(usize) -> bool) -> Vec<u64> {
+    let word = |first: usize| (first..bits.min(first + 64)).fold(0, |word, i| word | u64::from(bit(i)) << (i - first));
+    (0..bits).step_by(64).map(word).collect()
+}
+
+fn run(executor: &Executor<'_>, image: &[u8], show: &mut dyn FnMut(usize, &[u8])) -> Result<ImageResult, Fault> {
+    let Executor { program, target, devices } = executor;
     let limits = &target.limits;
     let mut image = image.to_vec();
     image.resize(limits.image_codes, 0);
     let mut run = Run {
         program,
         target,
+        devices,
         image,
         result: ImageResult {
             sums: Vec::new(),
@@ -123,6 +170,7 @@ pub fn execute(program: &Program, target: &Target, image: &[u8]) -> Result<Image
     };
     for (at, instruction) in program.instructions.iter().enumerate() {
         match run.step(instruction) {
+            Ok(true) if instruction.opcode() == Opcode::Count => show(instruction.get("layer"), &run.result.memory),
             Ok(true) => {}
             Ok(false) => return Ok(run.result),
             Err(kind) => return Err(Fault { instruction: at, kind }),
@@ -134,6 +182,7 @@ pub fn execute(program: &Program, target: &Target, image: &[u8]) -> Result<Image
 struct Run<'a> {
     program: &'a Program,
     target: &'a Target,
+    devices: &'a [Vec<Vec<u64>>],
     image: Vec<u8>,
     result: ImageResult,
     counted: LayerCounters,
@@ -235,7 +284,7 @@ impl Run<'_> {
         let (limits, tiles) = (self.target.limits, self.set_up(Opcode::Tiles)?);
         let codes = self.window(base)?;
         let (columns, outputs) = (tiles.get("columns"), tiles.get("outputs"));
-        let none = vec![vec![false; limits.tile_rows]; limits.tile_columns];
+        let none = vec![vec![0; limits.tile_rows.div_ceil(64)]; limits.tile_columns];
         let mut sums = vec![0i32; tiles.get("output_groups") * (limits.tile_columns / columns)];
         for group in 0..tiles.get("output_groups") {
             for row_group in 0..tiles.get("row_groups") {
@@ -243,15 +292,17 @@ impl Run<'_> {
                 if at >= limits.tiles {
                     return Err(FaultKind::Tile);
                 }
-                let devices = self.program.tiles.get(at).map_or(&none, |tile| &tile.columns);
+                let devices = self.devices.get(at).unwrap_or(&none);
                 let first = (row_group * limits.tile_rows).min(codes.len());
                 let driven = &codes[first..(first + limits.tile_rows).min(codes.len())];
                 for i in 0..tiles.get("planes") {
-                    let plane = plane(driven, i);
-                    let active = active_rows(&plane);
+                    let plane = words(driven.len(), |row| driven[row] >> i & 1 == 1);
+                    let active = plane.iter().map(|word| word.count_ones()).sum();
+                    let count =
+                        |column: &[u64]| plane.iter().zip(column).map(|(plane, lrs)| (plane & lrs).count_ones()).sum();
                     let readings: Vec<_> = devices
                         .iter()
-                        .map(|column| current(&self.target.conductance, count(&plane, column), active))
+                        .map(|column| current(&self.target.conductance, count(column), active))
                         .map(|current| quantize(&self.target.quantizer, current))
                         .collect();
                     let counters = &mut self.result.counters;

@@ -14,6 +14,8 @@ extern crate alloc;
 pub mod compile;
 #[cfg(feature = "std")]
 pub mod execute;
+#[cfg(feature = "std")]
+pub mod file;
 pub mod isa;
 #[cfg(feature = "std")]
 pub mod program;

@@ -4,6 +4,7 @@ use crate::isa::Instruction;
 use crate::verify::Limits;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::{Conductance, QuantizerConfig};
+use serde::{Deserialize, Serialize};
 
 /// The machine that a program is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +81,8 @@ pub struct Program {
 }
 
 /// An image with a border of zeros, where the first layer pads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ImageLayout {
     /// Rows of pixels, without border.
     pub height: usize,

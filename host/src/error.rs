@@ -4,6 +4,9 @@ use crate::engine::Engine;
 use bitline_boards::BoardError;
 use std::time::Duration;
 
+use bitline_firmware::compile::CompileError;
+use bitline_firmware::execute::Fault;
+use bitline_firmware::file::FileError;
 use bitline_golden::error::GoldenError;
 use bitline_golden::link::Refusal;
 use bitline_golden::machine::MachineError;
@@ -23,6 +26,95 @@ pub enum HostError {
     /// The network cannot be read, or does not fit the machine.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// A network cannot be made a program.
+    #[error("{reason}{also}")]
+    Compile {
+        /// Why.
+        reason: Box<CompileError>,
+        /// Where a network fits that does not fit here, in words that end the message.
+        also: String,
+    },
+    /// A program file is damaged, or for another machine.
+    #[error(transparent)]
+    Program(#[from] FileError),
+    /// A program did not end in `halt`.
+    #[error("machine {machine} stopped at {fault}; compile the network again")]
+    Fault {
+        /// The machine.
+        machine: String,
+        /// Where, and why.
+        fault: Fault,
+    },
+    /// A verb for machines of one layer was given one that runs programs.
+    #[error(
+        "machine {machine} runs programs, which `bitline compile`, `assemble` and `sim` are for; this verb takes {others}"
+    )]
+    RunsPrograms {
+        /// The machine.
+        machine: String,
+        /// Machines that the verb takes.
+        others: String,
+    },
+    /// A program was meant for a machine of one layer.
+    #[error("machine {machine} has one layer and runs no programs; choose one of {others}")]
+    RunsNoPrograms {
+        /// The machine.
+        machine: String,
+        /// Machines that run programs.
+        others: String,
+    },
+    /// Nothing of that kind runs programs.
+    #[error("the {engine} engine runs no programs, and machine {machine} runs nothing else; give --engine golden")]
+    NoProgramEngine {
+        /// The machine.
+        machine: String,
+        /// The engine.
+        engine: Engine,
+    },
+    /// A run of a program cannot do what was asked.
+    #[error("a run of a program has no {option}; leave it out")]
+    ProgramLacks {
+        /// The option.
+        option: &'static str,
+    },
+    /// A network was given and weights were to be made up.
+    #[error("--network cannot be used with --seed on machine {machine}: the seed would make weights up; leave one out")]
+    NetworkAndSeed {
+        /// The machine.
+        machine: String,
+    },
+    /// There are no images of that size.
+    #[error("the first layer reads {codes} codes, the digits have {pixels}; give --seed for made-up images")]
+    NoImageSet {
+        /// Codes of an image.
+        codes: usize,
+        /// Pixels of a digit.
+        pixels: usize,
+    },
+    /// Images have another size than the first layer reads.
+    #[error("images of {set} have {found} codes, the first layer reads {expected}; choose the data the network is for")]
+    ImageCodes {
+        /// Where the images come from.
+        set: String,
+        /// Codes they have.
+        found: usize,
+        /// Codes that are read.
+        expected: usize,
+    },
+    /// A code has more bits than the first layer reads.
+    #[error(
+        "image {image} of {set} has code {code}, the first layer reads {bits} bits; choose the data the network is for"
+    )]
+    ImageCode {
+        /// Where the images come from.
+        set: String,
+        /// Which, from 0.
+        image: usize,
+        /// The code.
+        code: u8,
+        /// Bits that are read.
+        bits: usize,
+    },
     /// The gateware cannot be simulated.
     #[error(transparent)]
     Hdl(#[from] HdlError),
@@ -264,6 +356,65 @@ pub enum HostError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bitline_firmware::execute::FaultKind;
+
+    #[test]
+    fn messages_of_programs_say_what_value_limit_remedy() {
+        let machine = || "mnist".to_string();
+        let reason = Box::new(CompileError::Fit {
+            network: "wide".into(),
+            machine: machine(),
+            what: "tiles".into(),
+            needed: 513,
+            limit: 512,
+            over: 1,
+            remedy: "choose a larger machine or a smaller network",
+        });
+        let cases = [
+            (
+                HostError::Compile { reason, also: "; --machine kws holds it".into() },
+                "network wide needs 513 tiles, machine mnist has 512: 1 too many; choose a larger machine or a smaller \
+                 network; --machine kws holds it",
+            ),
+            (
+                HostError::Fault { machine: machine(), fault: Fault { instruction: 3, kind: FaultKind::Tile } },
+                "machine mnist stopped at instruction 3: a tile that is not there; compile the network again",
+            ),
+            (
+                HostError::RunsPrograms { machine: machine(), others: "tiny, digits".into() },
+                "machine mnist runs programs, which `bitline compile`, `assemble` and `sim` are for; this verb takes tiny, \
+                 digits",
+            ),
+            (
+                HostError::RunsNoPrograms { machine: "digits".into(), others: "tiny-deep, mnist".into() },
+                "machine digits has one layer and runs no programs; choose one of tiny-deep, mnist",
+            ),
+            (
+                HostError::NoProgramEngine { machine: machine(), engine: Engine::Icarus },
+                "the icarus engine runs no programs, and machine mnist runs nothing else; give --engine golden",
+            ),
+            (HostError::ProgramLacks { option: "--vcd" }, "a run of a program has no --vcd; leave it out"),
+            (
+                HostError::NetworkAndSeed { machine: "digits".into() },
+                "--network cannot be used with --seed on machine digits: the seed would make weights up; leave one out",
+            ),
+            (
+                HostError::NoImageSet { codes: 784, pixels: 64 },
+                "the first layer reads 784 codes, the digits have 64; give --seed for made-up images",
+            ),
+            (
+                HostError::ImageCodes { set: "the digits".into(), found: 64, expected: 63 },
+                "images of the digits have 64 codes, the first layer reads 63; choose the data the network is for",
+            ),
+            (
+                HostError::ImageCode { set: "the digits".into(), image: 2, code: 16, bits: 4 },
+                "image 2 of the digits has code 16, the first layer reads 4 bits; choose the data the network is for",
+            ),
+        ];
+        for (error, message) in cases {
+            assert_eq!(error.to_string(), message);
+        }
+    }
 
     #[test]
     fn messages_say_what_value_limit_remedy() {

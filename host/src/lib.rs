@@ -3,6 +3,7 @@
 
 pub mod bisection;
 pub mod comparison;
+pub mod deep;
 pub mod engine;
 pub mod error;
 pub mod leds;

@@ -2,6 +2,9 @@
 //!
 //! `BITLINE_WRITE_BOOK=1 cargo test -p bitline-host --test book` writes them.
 
+mod compiler_page;
+mod drawn;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -25,6 +28,13 @@ fn registers_page_is_the_register_map() {
 #[test]
 fn instruction_set_page_is_the_table() {
     check("instruction-set.md", &bitline_firmware::reference::page());
+}
+
+#[test]
+fn compiler_page_has_what_the_commands_print() {
+    let (page, plan) = compiler_page::page();
+    check("compiler.md", &page);
+    check("compiler.svg", &plan);
 }
 
 /// The page of mutation keeps its text; what is between the marks is made from the record.
@@ -62,7 +72,7 @@ file is taken where one lies in this directory or above it.
 
 ## The JSON object of `sim` and `run`
 
-`--json` prints one line with one object.
+That of a machine that runs programs is on [the compiler's page](compiler.md). `--json` prints one line with one object.
 
 | field | meaning |
 | --- | --- |
@@ -90,7 +100,21 @@ fn command_line_page_is_the_help() {
     };
     text += &format!("## bitline\n\n{}", help(None));
     let verbs = [
-        "train", "quantize", "sim", "verify", "mutate", "run", "board", "export", "build", "flash", "report", "doctor",
+        "train",
+        "quantize",
+        "compile",
+        "assemble",
+        "disassemble",
+        "sim",
+        "verify",
+        "mutate",
+        "run",
+        "board",
+        "export",
+        "build",
+        "flash",
+        "report",
+        "doctor",
     ];
     for verb in verbs {
         text += &format!("\n## bitline {verb}\n\n{}", help(Some(verb)));

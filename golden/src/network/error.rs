@@ -24,7 +24,7 @@ pub enum NetworkError {
         reason: String,
     },
     /// The safetensors file holds something else than a network.
-    #[error("{file} has no {key:?} in its safetensors metadata, so it is not a {kind}; make one with `bitline train`")]
+    #[error("{file} has no {key:?} in its safetensors metadata, so it is not a {kind}; make one with `{maker}`", maker = if *kind == "program" { "bitline compile" } else { "bitline train" })]
     NotOurs {
         /// The file.
         file: String,

@@ -78,6 +78,7 @@ macro_rules! owned {
     };
 }
 owned!(i8_tensor, i8, I8);
+owned!(u16_tensor, u16, U16);
 owned!(i32_tensor, i32, I32);
 owned!(u32_tensor, u32, U32);
 owned!(f32_tensor, f32, F32);
@@ -166,6 +167,17 @@ impl<'a> Reader<'a> {
     /// Take an I8 tensor. See [`NetworkError`] for what can be wrong with it.
     pub fn i8(&mut self, name: &str, shape: &[usize]) -> Result<Vec<i8>, NetworkError> {
         Ok(self.take(name, Dtype::I8, "I8", shape)?.iter().map(|b| *b as i8).collect())
+    }
+
+    /// Shape of a tensor; none if there is no such tensor.
+    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.tensors.tensor(name).ok().map(|view| view.shape().to_vec())
+    }
+
+    /// Take a U16 tensor. See [`NetworkError`] for what can be wrong with it.
+    pub fn u16(&mut self, name: &str, shape: &[usize]) -> Result<Vec<u16>, NetworkError> {
+        let bytes = self.take(name, Dtype::U16, "U16", shape)?;
+        Ok(bytes.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b)).collect())
     }
 
     /// Take an I32 tensor. See [`NetworkError`] for what can be wrong with it.

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::Machine;
+use bitline_host::HostError;
 use bitline_host::engine::{Engine, EngineOptions};
 use bitline_host::outcome::Outcome;
 use bitline_host::problem::{Problem, Source};
@@ -14,18 +16,52 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Verdict;
 
+/// Names of all machines: those of one layer, then those that run programs.
+fn machine_names() -> impl Iterator<Item = &'static str> {
+    Machine::names().chain(DeepMachine::names())
+}
+
 /// Which machine.
 #[derive(Debug, Args)]
 pub struct MachineArgument {
     /// Machine, one of configs/*.toml
-    #[arg(long, default_value = "digits", value_parser = PossibleValuesParser::new(Machine::names()))]
+    #[arg(long, default_value = "digits", value_parser = PossibleValuesParser::new(machine_names()))]
     pub machine: String,
 }
 
 impl MachineArgument {
-    /// The machine.
+    /// The machine, where the verb takes machines of one layer.
     pub fn machine(&self) -> anyhow::Result<Machine> {
+        if self.deep_machine()?.is_some() {
+            let others = Machine::names().collect::<Vec<_>>().join(", ");
+            return Err(HostError::RunsPrograms { machine: self.machine.clone(), others }.into());
+        }
         Ok(Machine::named(&self.machine)?)
+    }
+
+    /// The machine, if it is one that runs programs.
+    pub fn deep_machine(&self) -> anyhow::Result<Option<DeepMachine>> {
+        let known = DeepMachine::names().any(|name| name == self.machine);
+        Ok(known.then(|| DeepMachine::named(&self.machine)).transpose()?)
+    }
+}
+
+/// Which machine, of those that run programs.
+#[derive(Debug, Args)]
+pub struct DeepMachineArgument {
+    /// Machine that runs programs, one of configs/*.toml
+    #[arg(long, value_parser = PossibleValuesParser::new(machine_names()))]
+    machine: String,
+}
+
+impl DeepMachineArgument {
+    /// The machine.
+    pub fn machine(&self) -> anyhow::Result<DeepMachine> {
+        if Machine::names().any(|name| name == self.machine) {
+            let others = DeepMachine::names().collect::<Vec<_>>().join(", ");
+            return Err(HostError::RunsNoPrograms { machine: self.machine.clone(), others }.into());
+        }
+        Ok(DeepMachine::named(&self.machine)?)
     }
 }
 
@@ -38,9 +74,10 @@ pub struct ProblemArguments {
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
     pub images: Option<usize>,
     /// Network to load, instead of the shipped networks/digits.safetensors
-    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    #[arg(long, value_name = "FILE")]
     pub network: Option<PathBuf>,
-    /// Make weights, images and labels up from this seed, instead of a network and the digits
+    /// Make weights, images and labels up from this seed, instead of a network and the digits; for a machine that runs
+    /// programs the images only
     #[arg(long, value_name = "SEED")]
     pub seed: Option<u64>,
 }
@@ -48,12 +85,14 @@ pub struct ProblemArguments {
 impl ProblemArguments {
     /// The problem.
     pub fn problem(&self) -> anyhow::Result<Problem> {
+        let machine = self.machine.machine()?;
         let source = match (&self.network, self.seed) {
+            (Some(_), Some(_)) => return Err(HostError::NetworkAndSeed { machine: machine.name }.into()),
             (Some(path), _) => Source::Network(path.clone()),
             (None, Some(seed)) => Source::MadeUp(seed),
             (None, None) => Source::Shipped,
         };
-        Ok(Problem::new(self.machine.machine()?, &source, self.images)?)
+        Ok(Problem::new(machine, &source, self.images)?)
     }
 }
 

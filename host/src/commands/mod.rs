@@ -1,8 +1,10 @@
 //! The verbs.
 
 mod arguments;
+mod assemble;
 mod board;
 mod build;
+mod compile;
 mod doctor;
 mod export;
 mod flash;
@@ -11,6 +13,7 @@ mod quantize;
 mod report;
 mod run;
 mod sim;
+mod sim_program;
 mod train;
 mod verify;
 
@@ -48,6 +51,12 @@ pub enum Command {
     Train(train::TrainArguments),
     /// Quantize a trained network, its scale factor chosen in three ways
     Quantize(quantize::QuantizeArguments),
+    /// Make a program of a network for a machine that runs programs, and report where its layers go and how long they take
+    Compile(compile::CompileArguments),
+    /// Make a program file of a program's text
+    Assemble(assemble::AssembleArguments),
+    /// Print a program file's program as text
+    Disassemble(assemble::DisassembleArguments),
     /// Run a machine in this program, over its own link, and compare it with the golden model
     Sim(sim::SimArguments),
     /// Run a board on a serial port, and compare it with the golden model
@@ -78,6 +87,9 @@ pub fn run(command: Command) -> anyhow::Result<Verdict> {
     match command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Quantize(arguments) => quantize::run(&arguments),
+        Command::Compile(arguments) => compile::run(&arguments),
+        Command::Assemble(arguments) => assemble::run(&arguments),
+        Command::Disassemble(arguments) => assemble::print(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Board(arguments) => board::run(&arguments),

@@ -2,18 +2,24 @@
 
 use std::path::PathBuf;
 
+use bitline_golden::deep_machine::DeepMachine;
+use bitline_host::HostError;
 use bitline_host::engine::EngineOptions;
 use bitline_host::simulated_run;
 use clap::Args;
 
 use super::Verdict;
 use super::arguments::{EngineArguments, ImageBar, ProblemArguments, print};
+use super::sim_program::{self, ProgramRun};
 
 /// Arguments of `bitline sim`.
 #[derive(Debug, Args)]
 pub struct SimArguments {
     #[command(flatten)]
     problem: ProblemArguments,
+    /// Program file to load, instead of a network, on a machine that runs programs
+    #[arg(long, value_name = "FILE", conflicts_with = "network")]
+    program: Option<PathBuf>,
     #[command(flatten)]
     engine: EngineArguments,
     /// Print one JSON object instead of a table
@@ -37,8 +43,22 @@ fn row_and_column(text: &str) -> Result<(usize, usize), String> {
 
 /// Run it.
 pub fn run(arguments: &SimArguments) -> anyhow::Result<Verdict> {
-    let problem = arguments.problem.problem()?;
     let options = EngineOptions { vcd: arguments.vcd.clone(), ..arguments.engine.options() };
+    if let Some(machine) = arguments.problem.machine.deep_machine()? {
+        if arguments.fault_flip.is_some() {
+            return Err(HostError::ProgramLacks { option: "--fault-flip" }.into());
+        }
+        let ProblemArguments { images, network, seed, .. } = &arguments.problem;
+        let (network, program) = (network.as_deref(), arguments.program.as_deref());
+        let what = ProgramRun { machine, network, program, seed: *seed, images: *images, json: arguments.json };
+        return sim_program::run(what, &options);
+    }
+    if arguments.program.is_some() {
+        let others = DeepMachine::names().collect::<Vec<_>>().join(", ");
+        let machine = arguments.problem.machine.machine.clone();
+        return Err(HostError::RunsNoPrograms { machine, others }.into());
+    }
+    let problem = arguments.problem.problem()?;
     let bar = ImageBar::new(problem.images.nrows());
     let result = simulated_run::run(&problem, &options, arguments.fault_flip, &mut |step| bar.show(step));
     bar.finish();

@@ -1,0 +1,86 @@
+//! `bitline sim` of a machine that runs programs.
+
+use std::path::Path;
+
+use anyhow::bail;
+use bitline_golden::deep_machine::DeepMachine;
+use bitline_golden::network::Network;
+use bitline_host::HostError;
+use bitline_host::deep::DeepProblem;
+use bitline_host::deep::engine::{DeepEngine, GoldenEngine};
+use bitline_host::deep::images::{DigitImages, ImageSource, MadeUpImages};
+use bitline_host::deep::outcome::{self, Stage};
+use bitline_host::engine::{Engine, EngineOptions};
+use bitline_host::problem::shipped_network;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Verdict;
+
+/// What to run.
+pub struct ProgramRun<'a> {
+    /// The machine.
+    pub machine: DeepMachine,
+    /// A network file; the shipped network if there is neither this nor a program.
+    pub network: Option<&'a Path>,
+    /// A program file.
+    pub program: Option<&'a Path>,
+    /// Make images up from this seed; else the digits.
+    pub seed: Option<u64>,
+    /// That many images.
+    pub images: Option<usize>,
+    /// Print one JSON object.
+    pub json: bool,
+}
+
+/// Run it.
+pub fn run(what: ProgramRun<'_>, options: &EngineOptions) -> anyhow::Result<Verdict> {
+    let engine = options.engine;
+    if options.wire {
+        bail!(HostError::ProgramLacks { option: "--wire" });
+    }
+    if options.vcd.is_some() {
+        bail!(HostError::ProgramLacks { option: "--vcd" });
+    }
+    let source: Box<dyn ImageSource> = match what.seed {
+        Some(seed) => Box::new(MadeUpImages(seed)),
+        None => Box::new(DigitImages),
+    };
+    let problem = match (what.program, what.network) {
+        (Some(file), _) => DeepProblem::of_program(what.machine, file, source.as_ref(), what.images)?,
+        (None, Some(file)) => {
+            let name = file.display().to_string();
+            DeepProblem::of_network(what.machine, Network::load(file)?, name, source.as_ref(), what.images)?
+        }
+        (None, None) => {
+            let (network, name) = shipped_network()?;
+            DeepProblem::of_network(what.machine, network, name, source.as_ref(), what.images)?
+        }
+    };
+    let mut runs = engine_of(engine, &problem)?;
+    let bar = ProgressBar::new(problem.images.images.len() as u64)
+        .with_style(ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} images, {eta} left")?);
+    let outcome = outcome::run(&problem, runs.as_mut(), engine == Engine::Golden, &mut |stage| {
+        let (message, done) = match stage {
+            Stage::Running(done) => ("running", done),
+            Stage::Comparing(done) => ("comparing with golden", done),
+        };
+        bar.set_message(message);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let outcome = outcome?;
+    if what.json {
+        println!("{}", serde_json::to_string(&outcome)?);
+    } else {
+        println!("{outcome}");
+    }
+    Ok(if outcome.equal { Verdict::Equal } else { Verdict::Differs })
+}
+
+/// What runs a problem's program.
+fn engine_of<'a>(engine: Engine, problem: &'a DeepProblem) -> Result<Box<dyn DeepEngine + 'a>, HostError> {
+    match engine {
+        Engine::Golden => Ok(Box::new(GoldenEngine::new(problem))),
+        _ => Err(HostError::NoProgramEngine { machine: problem.machine.name.clone(), engine }),
+    }
+}
