@@ -6,9 +6,9 @@
 //!
 //! Whatever the words of a program say, it ends: in `halt`, or in a [`Fault`], which the hardware keeps in a register.
 
-use crate::isa::{Cycles, Instruction, Opcode};
+use crate::isa::{Instruction, Opcode};
 use crate::program::{Program, Target};
-use crate::timing::{Clocks, LayerSetUp, instruction_clocks, layer_clocks};
+use crate::timing::{Clocks, predict};
 use bitline_golden::argmax::{Verdict, argmax};
 use bitline_golden::column::current;
 use bitline_golden::quantizer::quantize;
@@ -123,6 +123,8 @@ pub struct Executor<'a> {
     target: &'a Target,
     /// `[tile][column]`, a bit a row, bit 0 of word 0 first.
     devices: Vec<Vec<Vec<u64>>>,
+    /// Of each instruction.
+    clocks: Vec<Clocks>,
 }
 
 impl<'a> Executor<'a> {
@@ -130,7 +132,7 @@ impl<'a> Executor<'a> {
     pub fn new(program: &'a Program, target: &'a Target) -> Self {
         let column = |column: &Vec<bool>| words(column.len(), |row| column[row]);
         let devices = program.tiles.iter().map(|tile| tile.columns.iter().map(column).collect()).collect();
-        Self { program, target, devices }
+        Self { program, target, devices, clocks: predict(&program.instructions, &target.limits) }
     }
 
     /// Run one image, as [`execute`] does, and show the activation memory after each `count`, with the record it counts in.
@@ -149,7 +151,7 @@ fn words(bits: usize, bit: impl Fn(usize) -> bool) -> Vec<u64> {
 }
 
 fn run(executor: &Executor<'_>, image: &[u8], show: &mut dyn FnMut(usize, &[u8])) -> Result<ImageResult, Fault> {
-    let Executor { program, target, devices } = executor;
+    let Executor { program, target, devices, clocks } = executor;
     let limits = &target.limits;
     let mut image = image.to_vec();
     image.resize(limits.image_codes, 0);
@@ -168,8 +170,8 @@ fn run(executor: &Executor<'_>, image: &[u8], show: &mut dyn FnMut(usize, &[u8])
         counted: LayerCounters::default(),
         set_up: [None; 5],
     };
-    for (at, instruction) in program.instructions.iter().enumerate() {
-        match run.step(instruction) {
+    for (at, (instruction, clocks)) in program.instructions.iter().zip(clocks).enumerate() {
+        match run.step(instruction, clocks) {
             Ok(true) if instruction.opcode() == Opcode::Count => show(instruction.get("layer"), &run.result.memory),
             Ok(true) => {}
             Ok(false) => return Ok(run.result),
@@ -192,11 +194,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Whether there is a next instruction.
-    fn step(&mut self, instruction: &Instruction) -> Result<bool, FaultKind> {
+    fn step(&mut self, instruction: &Instruction, clocks: &Clocks) -> Result<bool, FaultKind> {
         let get = |name| instruction.get(name);
-        if instruction.operation().cycles != Cycles::Layer {
-            self.clocks(&instruction_clocks(instruction, &self.target.limits));
-        }
+        self.result.counters.cycles += clocks.cycles();
+        self.result.counters.busy_cycles += clocks.busy;
         match instruction.opcode() {
             Opcode::Halt => return Ok(false),
             Opcode::Window | Opcode::Tiles | Opcode::Thresholds | Opcode::Pool | Opcode::Output => {
@@ -204,7 +205,6 @@ impl Run<'_> {
             }
             Opcode::Read => {
                 self.read(get("wide"), get("high"))?;
-                self.layer_clocks(instruction)?;
             }
             Opcode::Classify => {
                 self.result.sums = self.sums(self.set_up(Opcode::Window)?.get("base"))?;
@@ -212,7 +212,6 @@ impl Run<'_> {
                     return Err(FaultKind::Size);
                 }
                 self.result.verdict = (self.result.sums.len() > 1).then(|| argmax(&self.result.sums));
-                self.layer_clocks(instruction)?;
             }
             Opcode::Copy => {
                 for i in 0..get("codes") {
@@ -233,19 +232,6 @@ impl Run<'_> {
             }
         }
         Ok(true)
-    }
-
-    fn clocks(&mut self, clocks: &Clocks) {
-        self.result.counters.cycles += clocks.cycles();
-        self.result.counters.busy_cycles += clocks.busy;
-    }
-
-    /// Clocks of a layer that was run, and so ends in time.
-    fn layer_clocks(&mut self, run: &Instruction) -> Result<(), FaultKind> {
-        let (window, tiles) = (self.set_up(Opcode::Window)?, self.set_up(Opcode::Tiles)?);
-        let set_up = LayerSetUp { window, tiles, pool: self.set_up(Opcode::Pool).ok() };
-        self.clocks(&layer_clocks(run, &set_up, &self.target.limits));
-        Ok(())
     }
 
     fn set_up(&self, opcode: Opcode) -> Result<Instruction, FaultKind> {

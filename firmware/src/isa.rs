@@ -8,14 +8,17 @@
 /// Words of an instruction.
 pub const WORDS: usize = 8;
 
-/// Clocks that fetch an instruction's words.
-pub const FETCH_CYCLES: u32 = 1;
+/// Clocks before an image's first instruction: it is fetched, and decoded.
+pub const IMAGE_CYCLES: u32 = 2;
 
-/// Clocks of an instruction that moves nothing: its fetch, and one in which it is decoded and done. Every instruction begins
-/// with these.
-pub const INSTRUCTION_CYCLES: u32 = FETCH_CYCLES + 1;
+/// Clocks of an instruction that moves nothing, and of every other before it begins: the next ones are fetched and decoded
+/// meanwhile.
+pub const INSTRUCTION_CYCLES: u32 = 1;
 
-/// Clocks that `copy` and `fill` take beyond those of an instruction and one a chunk: the way through the memory.
+/// Clocks from a `count` to the next `count` or `halt`, at least.
+pub const COUNT_CYCLES: u32 = 3;
+
+/// Clocks that `copy` and `fill` take beyond those of an instruction and one a chunk.
 pub const MOVE_CYCLES: u32 = 2;
 
 /// One instruction as it lies in the program memory.

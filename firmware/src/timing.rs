@@ -10,25 +10,33 @@
 //! - The *reader* reads a tile a clock: of each window each output group, of that each row group, of that each plane group.
 //!   A row group is read once all its codes, the bias row included, have been gathered.
 //! - The outputs of a tile leave it `output_lanes` a clock. Where that takes longer than the reads of an output group, the
-//!   reader pauses after each group for the difference.
+//!   group's last read waits until those of the group before have left.
 //! - The layer ends when its last code, or the verdict, is stored.
 
-use crate::isa::{Cycles, INSTRUCTION_CYCLES, Instruction, MOVE_CYCLES, Opcode};
+use crate::isa::{COUNT_CYCLES, Cycles, IMAGE_CYCLES, INSTRUCTION_CYCLES, Instruction, MOVE_CYCLES, Opcode};
 use crate::verify::Limits;
 
-/// Clocks from a layer's decoding to its first chunk.
-pub const GATHER_CYCLES: u64 = 1;
+/// Clocks from a layer's instruction to its first chunk, those two not counted.
+pub const GATHER_CYCLES: u64 = 2;
 /// Clocks from the last read of a window to the first chunk that goes into its buffer.
 pub const FREE_TO_GATHER: u64 = 1;
-/// Clocks from the last chunk of a row group to its first read.
-pub const GATHER_TO_READ: u64 = 2;
-/// Clocks from the last read of `read` to the next instruction's fetch, if all outputs of a tile left it in one clock:
-/// counts, quantizers, sums, signs, thresholds, pool, store.
-pub const READ_TO_STORE: u64 = 10;
-/// Clocks from the last read of `classify` to its first sum, if all outputs of a tile left it in one clock.
-pub const READ_TO_SUMS: u64 = 6;
-/// Clocks that ranking takes beyond one a sum.
-pub const RANKING_CYCLES: u64 = 2;
+/// Clocks from the last chunk of a row group to its first read: memory, rotation, window memory.
+pub const GATHER_TO_READ: u64 = 3;
+/// Clocks from a read to its column counts at the counters.
+pub const READ_TO_ROWS: u64 = 2;
+/// Clocks from column counts to the first sums of an output group: powers, sum, signs in four clocks.
+pub const COUNTS_TO_SUMS: u64 = 6;
+/// Clocks from the last sums to the next instruction, if they become codes: thresholds, pool, store.
+pub const SUMS_TO_END: u64 = 12;
+/// The same if they are ranked, beyond one a sum.
+pub const RANKING_CYCLES: u64 = 7;
+
+/// Clocks of the population count of so many rows: the first counts up to fifteen, each further one joins eight counts.
+pub fn count_cycles(rows: usize) -> u64 {
+    std::iter::successors(Some(15), |counted| Some(8 * counted + 7)).position(|counted| rows <= counted).unwrap_or(0)
+        as u64
+        + 1
+}
 
 /// Where the clocks of an instruction, a layer or an image go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -99,30 +107,41 @@ pub fn layer_clocks(run: &Instruction, set_up: &LayerSetUp, limits: &Limits) -> 
     let planes = tiles.get("planes").div_ceil(limits.plane_lanes) as u64;
     let (row_groups, output_groups) = (field("row_groups"), field("output_groups"));
     let leave = (limits.tile_columns / tiles.get("columns")).div_ceil(limits.output_lanes) as u64;
-    let pause = leave.saturating_sub(row_groups * planes);
 
     let mut clocks = instruction_clocks(run, limits);
-    // Clocks of the layer, from 0: when the gatherer is through with a window, when buffers are free, when the reader goes on.
-    let (mut gathered, mut free, mut next) = (GATHER_CYCLES, [0; 2], 0);
+    // Clocks of the layer, from 0, the one after its instruction: when the gatherer is through with a window, when buffers
+    // are free, when the reader goes on, and from when on a group's outputs may leave.
+    let (mut gathered, mut free, mut next, mut leaves) = (GATHER_CYCLES, [0; 2], 0u64, 0u64);
     for window in 0..windows {
         let start = gathered.max(free[window % 2]);
         gathered = start + gathering.chunks;
-        for row_group in 0..row_groups {
-            let ready = start + gathering.last_chunk(row_group as usize) + GATHER_TO_READ;
-            clocks.feeding += ready.saturating_sub(next);
-            next = next.max(ready) + planes;
+        for group in 0..output_groups {
+            if group == 0 {
+                for row_group in 0..row_groups {
+                    let ready = start + gathering.last_chunk(row_group as usize) + GATHER_TO_READ;
+                    clocks.feeding += ready.saturating_sub(next);
+                    next = next.max(ready) + planes;
+                }
+            } else {
+                // All row groups are there for the further output groups.
+                next += row_groups * planes;
+            }
+            // The group's last read waits until the outputs before it have left.
+            clocks.leaving += leaves.saturating_sub(next - 1);
+            next = next.max(leaves + 1);
+            leaves = next - 1 + leave;
         }
-        // All row groups are there for the further output groups.
-        next += pause + (output_groups - 1) * (row_groups * planes + pause);
-        free[window % 2] = next - pause - 1 + FREE_TO_GATHER;
+        free[window % 2] = next - 1 + FREE_TO_GATHER;
+        if next > limits.watchdog {
+            // The watchdog ends the image long before: however many clocks follow, they are too many.
+            break;
+        }
     }
     clocks.busy = windows as u64 * output_groups * row_groups * planes;
-    // Nothing waits for the outputs of the last group but the end of the layer.
-    clocks.leaving = (windows as u64 * output_groups - 1) * pause;
-    clocks.latency += leave - 1;
+    clocks.latency += READ_TO_ROWS + count_cycles(limits.tile_rows) + COUNTS_TO_SUMS + leave - 2;
     clocks.latency += match run.opcode() {
-        Opcode::Classify => READ_TO_SUMS + field("outputs") + RANKING_CYCLES,
-        _ => READ_TO_STORE,
+        Opcode::Classify => field("outputs") + RANKING_CYCLES,
+        _ => SUMS_TO_END,
     };
     clocks
 }
@@ -161,22 +180,37 @@ impl Gathering {
     }
 }
 
-/// Clocks of each instruction of a program that passes [`crate::verify::verify`], for one image.
+/// Clocks of each instruction of a program, for one image; the first one's include those before it. A layer that is not set
+/// up, and what comes after a `halt`, takes none.
 pub fn predict(program: &[Instruction], limits: &Limits) -> Vec<Clocks> {
     let (mut window, mut tiles, mut pool) = (None, None, None);
+    // Clocks since the last `count` was done.
+    let mut counted = u64::MAX;
+    let mut before = u64::from(IMAGE_CYCLES);
+    let mut ended = false;
     let clocks = program.iter().map(|instruction| {
+        if ended {
+            return Clocks::default();
+        }
+        let mut clocks = instruction_clocks(instruction, limits);
         match instruction.opcode() {
             Opcode::Window => window = Some(*instruction),
             Opcode::Tiles => tiles = Some(*instruction),
             Opcode::Pool => pool = Some(*instruction),
             Opcode::Read | Opcode::Classify => {
                 if let (Some(window), Some(tiles)) = (window, tiles) {
-                    return layer_clocks(instruction, &LayerSetUp { window, tiles, pool }, limits);
+                    clocks = layer_clocks(instruction, &LayerSetUp { window, tiles, pool }, limits);
                 }
+            }
+            Opcode::Count | Opcode::Halt => {
+                clocks.latency += u64::from(COUNT_CYCLES).saturating_sub(counted.saturating_add(1));
+                ended = instruction.opcode() == Opcode::Halt;
             }
             _ => {}
         }
-        instruction_clocks(instruction, limits)
+        counted = if instruction.opcode() == Opcode::Count { 0 } else { counted.saturating_add(clocks.cycles()) };
+        clocks.latency += std::mem::take(&mut before);
+        clocks
     });
     clocks.collect()
 }
