@@ -4,10 +4,17 @@ use sha2::{Digest, Sha256};
 use std::path::Path;
 
 fn main() {
-    let mut files: Vec<_> =
-        std::fs::read_dir("src").expect("hdl/src is readable").map(|entry| entry.expect("an entry").path()).collect();
+    let folder = |name: &str| {
+        let entries = std::fs::read_dir(name).unwrap_or_else(|e| panic!("{name}: {e}"));
+        entries.map(|entry| entry.expect("an entry").path()).collect::<Vec<_>>()
+    };
+    let mut files = [folder("src"), folder("src/deep")].concat();
     files.retain(|path| path.extension().is_some_and(|e| e == "rs"));
-    files.extend(["link.rs", "machine.rs", "registers.rs"].map(|name| Path::new("../golden/src").join(name)));
+    files.extend(
+        ["link.rs", "machine.rs", "registers.rs", "deep_machine.rs", "deep_registers.rs"]
+            .map(|name| Path::new("../golden/src").join(name)),
+    );
+    files.push("../firmware/src/isa.rs".into());
     files.sort();
     let mut hash = Sha256::new();
     for file in &files {

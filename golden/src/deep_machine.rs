@@ -3,7 +3,7 @@
 //! Sizes are chosen there and nowhere else; every other width that golden, firmware, gateware and host share is derived
 //! here. A tile is what is read in one clock: `tile_rows` rows and `tile_columns` columns, `plane_lanes` planes at once.
 
-use crate::machine::{Conductance, LinkConfig, MachineError, QuantizerConfig, bits_to_hold};
+use crate::machine::{Conductance, LinkConfig, Machine, MachineError, QuantizerConfig, bits_to_hold};
 use serde::{Deserialize, Serialize};
 
 /// Columns of an output at most.
@@ -238,6 +238,27 @@ impl DeepMachine {
     pub fn sum_bits(&self) -> usize {
         let magnitude = self.column_sum_max() << (MOST_COLUMNS - 1);
         bits_to_hold(magnitude - 1).max(1) + 1
+    }
+
+    /// The machine as IDENTIFY answers and as the link needs it: one tile with outputs of four columns.
+    pub fn face(&self) -> Machine {
+        Machine {
+            name: self.name.clone(),
+            rows: self.tile_rows,
+            bias_rows: 0,
+            bias_code: 0,
+            outputs: self.tile_columns / 4,
+            weight_bits: 4,
+            input_bits: self.code_bits,
+            tiles: self.tiles,
+            row_lanes: self.tile_rows,
+            plane_lanes: self.plane_lanes,
+            column_lanes: self.tile_columns,
+            slots: self.slots,
+            conductance: self.conductance,
+            quantizer: self.quantizer,
+            link: self.link,
+        }
     }
 
     /// Outputs of a tile whose outputs have that many columns.

@@ -1,9 +1,13 @@
 //! Verilog of a machine.
 
+use crate::deep::accelerator::DeepAccelerator;
+use crate::deep::core::DeepContents;
+use crate::deep::top::DeepTop;
 use crate::population_count;
-use crate::simulation::{Contents, HdlError, build_hash};
+use crate::simulation::{Contents, HdlError, build_hash, deep_build_hash};
 use crate::top::Top;
 use crate::verilog::COPIED_BIT;
+use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::Machine;
 use rust_hdl::prelude::*;
 
@@ -32,7 +36,32 @@ pub fn verilog(machine: &Machine, options: &ExportOptions) -> Result<String, Hdl
         board.check().map_err(HdlError::Machine)?;
     }
     let hash = options.build_hash.unwrap_or_else(|| build_hash(machine));
-    let mut top = Top::new(&board, hash, &options.contents)?;
+    text_of(Top::new(&board, hash, &options.contents)?, &board, hash)
+}
+
+/// The same for a machine that runs programs; with `bytes`, its top module has the bytes before the UART as ports instead of the serial line:
+/// a short cut, for speed.
+///
+/// # Errors
+/// [`HdlError`] if the gateware cannot be this machine, or RustHDL's own checks fail.
+pub fn deep_verilog(
+    machine: &DeepMachine,
+    contents: &DeepContents,
+    clock_hz: Option<u32>,
+    bytes: bool,
+) -> Result<String, HdlError> {
+    let mut board = machine.clone();
+    board.link.clock_hz = clock_hz.unwrap_or(board.link.clock_hz);
+    let hash = deep_build_hash(machine);
+    if bytes {
+        text_of(DeepAccelerator::new(&board, hash, contents)?, &board.face(), hash)
+    } else {
+        text_of(DeepTop::new(&board, hash, contents)?, &board.face(), hash)
+    }
+}
+
+/// A design as text.
+fn text_of(mut top: impl Block, machine: &Machine, hash: u64) -> Result<String, HdlError> {
     top.connect_all();
     check_all(&top).map_err(|e| HdlError::Check { message: format!("{e:?}") })?;
     let text = generate_verilog_unchecked(&top);
@@ -44,7 +73,7 @@ pub fn verilog(machine: &Machine, options: &ExportOptions) -> Result<String, Hdl
          // A machine's constant may be 0, and then comparing with it is constant.\n\
          /* verilator lint_off UNSIGNED */\n",
         machine.name,
-        board.link.clocks_per_bit()
+        machine.link.clocks_per_bit()
     );
     let text: String =
         text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(|l| format!("{l}\n")).collect();

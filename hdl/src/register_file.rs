@@ -86,6 +86,11 @@ impl RegisterFile {
 
     /// The register file of a machine with that many images built in.
     pub fn new(machine: &Machine, build_hash: u64, built_in_images: usize) -> Self {
+        Self::of_regions(machine, build_hash, built_in_images, find("checksum_region").width as usize)
+    }
+
+    /// The same for a machine whose regions' codes take so many bits.
+    pub fn of_regions(machine: &Machine, build_hash: u64, built_in_images: usize, region_bits: usize) -> Self {
         let mut name = machine.name.as_bytes().to_vec();
         name.resize(16, 0);
         let constants = [
@@ -112,7 +117,7 @@ impl RegisterFile {
             ("first_slot", slot_bits),
             ("image_count", count_bits),
             ("result_slot", slot_bits),
-            ("checksum_region", 2),
+            ("checksum_region", region_bits),
             ("checksum", 64),
         ];
         values.extend(RUN_COUNTERS.map(|name| (name, width(name))));
@@ -139,7 +144,7 @@ impl RegisterFile {
             first_slot: Bus::new(slot_bits),
             image_count: Bus::new(count_bits),
             result_slot: Bus::new(slot_bits),
-            checksum_region: Bus::new(2),
+            checksum_region: Bus::new(region_bits),
             start_strobe: DFF::default(),
             clear_strobe: DFF::default(),
             checksum_strobe: DFF::default(),
@@ -147,7 +152,7 @@ impl RegisterFile {
             first_slot_register: Register::new(slot_bits),
             image_count_register: Register::with_value(count_bits, built_in_images as u64),
             result_slot_register: Register::new(slot_bits),
-            region_register: Register::new(2),
+            region_register: Register::new(region_bits),
             status: Bus::new(2),
             reader: RegisterReader::new(&constants, &values),
             built_in_images: Number::new(built_in_images as u64),

@@ -5,8 +5,12 @@
 
 use crate::accelerator::Accelerator;
 use crate::bus::SLOT_WORDS;
+use crate::deep::accelerator::DeepAccelerator;
+use crate::deep::core::DeepContents;
+use crate::deep::top::DeepTop;
 use crate::top::Top;
 use crate::uart_receiver::line_levels;
+use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::{Machine, MachineError};
 use bitline_golden::registers::{ArrayAddress, slot_offset};
 use bitline_golden::virtual_machine::VirtualMachine;
@@ -139,9 +143,13 @@ pub(crate) fn check(machine: &Machine, contents: &Contents) -> Result<(), HdlErr
 
 /// Hash that IDENTIFY answers, of the machine's description and of the gateware's source.
 pub fn build_hash(machine: &Machine) -> u64 {
+    hash_of(&format!("{machine:?}"))
+}
+
+/// FNV-1a over a description, started from the source's hash.
+fn hash_of(description: &str) -> u64 {
     let source: u64 = env!("BITLINE_GATEWARE_HASH").parse().expect("the build script writes a number");
-    // FNV-1a over the description, started from the source's hash.
-    format!("{machine:?}").bytes().fold(source, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    description.bytes().fold(source, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Simulate the gateware of a machine.
@@ -164,12 +172,42 @@ pub fn simulate(machine: &Machine, options: SimulationOptions) -> Result<Box<dyn
     })
 }
 
+/// Hash that IDENTIFY answers of a machine that runs programs.
+pub fn deep_build_hash(machine: &DeepMachine) -> u64 {
+    hash_of(&format!("{machine:?}"))
+}
+
+/// Simulate the gateware of a machine that runs programs.
+///
+/// # Errors
+/// [`HdlError`] if the gateware cannot be this machine, or waves cannot be written.
+pub fn simulate_deep(
+    machine: &DeepMachine,
+    link: LinkMode,
+    contents: &DeepContents,
+    vcd: Option<PathBuf>,
+) -> Result<Box<dyn VirtualMachine>, HdlError> {
+    let (face, hash) = (machine.face(), deep_build_hash(machine));
+    Ok(match link {
+        LinkMode::Bytes => {
+            let design = DeepAccelerator::new(machine, hash, contents)?;
+            Box::new(Simulation::new(&face, design, ByteLink, vcd)?)
+        }
+        LinkMode::Wire => {
+            let design = DeepTop::new(machine, hash, contents)?;
+            Box::new(Simulation::new(&face, design, WireLink::new(machine.link.clocks_per_bit()), vcd)?)
+        }
+    })
+}
+
 /// A design that can be stepped.
 pub trait Design: Block + Send {
     /// Move the clock.
     fn set_clock(&mut self, high: bool);
-    /// The part behind the UART.
-    fn accelerator(&mut self) -> &mut Accelerator;
+    /// Whether nothing is under way.
+    fn is_idle(&self) -> bool;
+    /// Invert one stored device of a machine; false if there is none.
+    fn flip(&mut self, machine: &Machine, row: usize, column: usize) -> bool;
     /// Set switch and button.
     fn set_switches(&mut self, start: bool, reset: bool);
     /// The LEDs.
@@ -180,8 +218,61 @@ impl Design for Accelerator {
     fn set_clock(&mut self, high: bool) {
         self.clock.next = rust_hdl::prelude::Clock { clk: high };
     }
-    fn accelerator(&mut self) -> &mut Accelerator {
-        self
+    fn is_idle(&self) -> bool {
+        Self::is_idle(self)
+    }
+    fn flip(&mut self, machine: &Machine, row: usize, column: usize) -> bool {
+        if row >= machine.rows || column >= machine.columns() {
+            return false;
+        }
+        let address = column / machine.column_lanes * machine.row_groups() + row / machine.row_lanes;
+        let (lane, bit) = (column % machine.column_lanes, row % machine.row_lanes);
+        self.devices.flip(address, lane, bit);
+        true
+    }
+    fn set_switches(&mut self, start: bool, reset: bool) {
+        self.start_switch.next = start;
+        self.reset_button.next = reset;
+    }
+    fn leds(&self) -> u16 {
+        self.leds.val() as u16
+    }
+}
+
+impl Design for DeepAccelerator {
+    fn set_clock(&mut self, high: bool) {
+        self.clock.next = rust_hdl::prelude::Clock { clk: high };
+    }
+    fn is_idle(&self) -> bool {
+        Self::is_idle(self)
+    }
+    /// Rows count through the row words of tile 0, columns through those of all tiles.
+    fn flip(&mut self, machine: &Machine, row: usize, column: usize) -> bool {
+        let (tile, column) = (column / machine.columns(), column % machine.columns());
+        let exists = row < machine.rows && tile < machine.tiles;
+        if exists {
+            self.core.crossbar.tile_memory.flip(tile, column, row);
+        }
+        exists
+    }
+    fn set_switches(&mut self, start: bool, reset: bool) {
+        self.start_switch.next = start;
+        self.reset_button.next = reset;
+    }
+    fn leds(&self) -> u16 {
+        self.leds.val() as u16
+    }
+}
+
+impl Design for DeepTop {
+    fn set_clock(&mut self, high: bool) {
+        self.clock.next = rust_hdl::prelude::Clock { clk: high };
+    }
+    fn is_idle(&self) -> bool {
+        self.accelerator.is_idle()
+    }
+    fn flip(&mut self, machine: &Machine, row: usize, column: usize) -> bool {
+        Design::flip(&mut self.accelerator, machine, row, column)
     }
     fn set_switches(&mut self, start: bool, reset: bool) {
         self.start_switch.next = start;
@@ -196,8 +287,11 @@ impl Design for Top {
     fn set_clock(&mut self, high: bool) {
         self.clock.next = rust_hdl::prelude::Clock { clk: high };
     }
-    fn accelerator(&mut self) -> &mut Accelerator {
-        &mut self.accelerator
+    fn is_idle(&self) -> bool {
+        self.accelerator.is_idle()
+    }
+    fn flip(&mut self, machine: &Machine, row: usize, column: usize) -> bool {
+        Design::flip(&mut self.accelerator, machine, row, column)
     }
     fn set_switches(&mut self, start: bool, reset: bool) {
         self.start_switch.next = start;
@@ -220,19 +314,37 @@ trait Link<D>: Send {
 
 struct ByteLink;
 
-impl Link<Accelerator> for ByteLink {
-    fn before_edge(&mut self, design: &mut Accelerator, input: &mut VecDeque<u8>, output: &mut Vec<u8>) {
-        design.receive_valid.next = false;
-        if design.receive_ready.val()
-            && let Some(byte) = input.pop_front()
-        {
-            design.receive_data.next = u64::from(byte);
-            design.receive_valid.next = true;
+/// What takes and gives whole bytes.
+trait ByteDesign {
+    fn exchange(&mut self, input: &mut VecDeque<u8>, output: &mut Vec<u8>);
+}
+
+macro_rules! byte_design {
+    ($type:ty) => {
+        impl ByteDesign for $type {
+            fn exchange(&mut self, input: &mut VecDeque<u8>, output: &mut Vec<u8>) {
+                self.receive_valid.next = false;
+                if self.receive_ready.val()
+                    && let Some(byte) = input.pop_front()
+                {
+                    self.receive_data.next = u64::from(byte);
+                    self.receive_valid.next = true;
+                }
+                self.transmit_ready.next = true;
+                if self.transmit_valid.val() {
+                    output.push(self.transmit_data.val() as u8);
+                }
+            }
         }
-        design.transmit_ready.next = true;
-        if design.transmit_valid.val() {
-            output.push(design.transmit_data.val() as u8);
-        }
+    };
+}
+
+byte_design!(Accelerator);
+byte_design!(DeepAccelerator);
+
+impl<D: ByteDesign> Link<D> for ByteLink {
+    fn before_edge(&mut self, design: &mut D, input: &mut VecDeque<u8>, output: &mut Vec<u8>) {
+        design.exchange(input, output);
     }
     fn is_quiet(&self) -> bool {
         true
@@ -298,18 +410,25 @@ impl WireLink {
     }
 }
 
-impl Link<Top> for WireLink {
-    fn before_edge(&mut self, design: &mut Top, input: &mut VecDeque<u8>, output: &mut Vec<u8>) {
-        design.uart_rx.next = self.send(input);
-        self.receive(design.uart_tx.val(), output);
-    }
-    fn is_quiet(&self) -> bool {
-        Self::is_quiet(self)
-    }
-    fn description(&self) -> &'static str {
-        "every bit on the serial line"
-    }
+macro_rules! wire_link {
+    ($type:ty) => {
+        impl Link<$type> for WireLink {
+            fn before_edge(&mut self, design: &mut $type, input: &mut VecDeque<u8>, output: &mut Vec<u8>) {
+                design.uart_rx.next = self.send(input);
+                self.receive(design.uart_tx.val(), output);
+            }
+            fn is_quiet(&self) -> bool {
+                Self::is_quiet(self)
+            }
+            fn description(&self) -> &'static str {
+                "every bit on the serial line"
+            }
+        }
+    };
 }
+
+wire_link!(Top);
+wire_link!(DeepTop);
 
 /// Clocks for which nothing must be under way before a machine counts as idle: long enough for switch and button to
 /// pass their synchronisers and for a waiting byte to be taken.
@@ -388,7 +507,7 @@ impl<D: Design, L: Link<D>> VirtualMachine for Simulation<D, L> {
             self.design.set_switches(self.start, self.reset);
             self.link.before_edge(&mut self.design, input, output);
             self.step();
-            let quiet = self.link.is_quiet() && self.design.accelerator().is_idle();
+            let quiet = self.link.is_quiet() && self.design.is_idle();
             self.quiet_clocks = if quiet { self.quiet_clocks + 1 } else { 0 };
         }
         clocks
@@ -413,14 +532,7 @@ impl<D: Design, L: Link<D>> VirtualMachine for Simulation<D, L> {
     }
 
     fn flip_device(&mut self, row: usize, column: usize) -> bool {
-        let machine = &self.machine;
-        if row >= machine.rows || column >= machine.columns() {
-            return false;
-        }
-        let address = column / machine.column_lanes * machine.row_groups() + row / machine.row_lanes;
-        let (lane, bit) = (column % machine.column_lanes, row % machine.row_lanes);
-        self.design.accelerator().devices.flip(address, lane, bit);
-        true
+        self.design.flip(&self.machine, row, column)
     }
 
     fn description(&self) -> String {

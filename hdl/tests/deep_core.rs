@@ -154,7 +154,11 @@ fn compare(machine: &DeepMachine, network: &Network, images: &[Vec<u8>], what: &
         assert_eq!(sums, expected.sums, "{what}: sums of image {slot}");
         let class = wide(&mut core, DeepRegion::Results, result_offset(machine, slot, machine.sums));
         let margin = wide(&mut core, DeepRegion::Results, result_offset(machine, slot, machine.sums + 1));
-        assert_eq!((class, margin), (u32::from(verdict.class), verdict.margin as u32), "{what}: verdict of image {slot}");
+        assert_eq!(
+            (class, margin),
+            (u32::from(verdict.class), verdict.margin as u32),
+            "{what}: verdict of image {slot}"
+        );
         assert_eq!(core.done[slot], (slot as u64, Some(u64::from(verdict.class))), "{what}: image {slot}");
         for (sum, layer) in layers.iter_mut().zip(&expected.layers) {
             sum.iter_mut().zip(record(layer)).for_each(|(sum, more)| *sum += more);
@@ -162,9 +166,8 @@ fn compare(machine: &DeepMachine, network: &Network, images: &[Vec<u8>], what: &
         total.add(&expected.counters);
     }
     for (n, expected) in layers.iter().enumerate() {
-        let found: Vec<u64> = (0..7)
-            .map(|i| u64::from(wide(&mut core, DeepRegion::Layers, (16 * n + 2 * i) as u16)))
-            .collect();
+        let found: Vec<u64> =
+            (0..7).map(|i| u64::from(wide(&mut core, DeepRegion::Layers, (16 * n + 2 * i) as u16))).collect();
         assert_eq!(found, expected, "{what}: record of layer {n}");
     }
     assert_eq!(core.counted, record(&total), "{what}: counters");

@@ -3,6 +3,7 @@
 //! Words of it: a *window* is the codes of one output position; a *row group* is `tile_rows` of them, a *plane group*
 //! `plane_lanes` planes of these, an *output group* the outputs of one tile. A word of codes has lane 0 in its lowest bits.
 
+pub mod accelerator;
 pub mod activation;
 pub mod code_memory;
 pub mod code_rotator;
@@ -18,6 +19,8 @@ pub mod pool;
 pub mod program_control;
 pub mod program_memory;
 pub mod recombination;
+pub mod region_check;
+pub mod region_checksum;
 pub mod result_memory;
 pub mod row_counter;
 pub mod simulation;
@@ -26,6 +29,7 @@ pub mod sum_rank;
 pub mod threshold;
 pub mod tile_memory;
 pub mod tile_reader;
+pub mod top;
 pub mod window_memory;
 pub mod window_walk;
 pub mod write_select;
