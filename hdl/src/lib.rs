@@ -11,6 +11,7 @@ pub mod checksum;
 pub mod column_counter;
 pub mod column_quantizer;
 pub mod counter;
+pub mod deep;
 pub mod delay;
 pub mod device_array;
 pub mod export;

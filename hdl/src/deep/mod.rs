@@ -1,0 +1,119 @@
+//! Leaf blocks of a machine that runs programs ([`bitline_golden::deep_machine::DeepMachine`]).
+//!
+//! Words of it: a *window* is the codes of one output position; a *row group* is `tile_rows` of them, a *plane group*
+//! `plane_lanes` planes of these, an *output group* the outputs of one tile. A word of codes has lane 0 in its lowest bits.
+
+pub mod code_memory;
+pub mod code_rotator;
+pub mod plane_sum;
+pub mod pool;
+pub mod recombination;
+pub mod sum_rank;
+pub mod threshold;
+pub mod tile_memory;
+pub mod window_memory;
+
+use crate::bus::Words;
+use crate::memory::initial_words;
+use crate::verilog::range;
+use bitline_golden::deep_machine::DeepMachine;
+use bitline_golden::machine::bits_to_hold;
+
+/// 64-bit words of a [`crate::bus::WideBus`] that carries `gather_lanes` codes: at most 64 codes of 8 bits.
+pub const CODE_WORDS: usize = 8;
+
+/// Output lanes at most: a quarter of 64 columns.
+pub const MOST_OUTPUT_LANES: usize = 16;
+
+/// Bits of a code after the thresholds.
+pub const THRESHOLD_CODE_BITS: usize = bitline_golden::deep_machine::MOST_THRESHOLD_BITS;
+
+/// Bits of the active rows of a window, each plane's with its power, summed over all planes and row groups.
+pub fn active_sum_bits(machine: &DeepMachine) -> usize {
+    bits_to_hold(machine.tile_rows * ((1 << machine.code_bits) - 1) * machine.row_groups)
+}
+
+/// `gather_lanes` codes as a bus carries them.
+pub(crate) type Codes = Words<CODE_WORDS>;
+
+/// `bits` bits of packed words from bit `low` up.
+#[inline]
+pub(crate) fn field(words: &[u64], low: usize, bits: usize) -> u64 {
+    let (at, shift) = (low / 64, low % 64);
+    let mut value = words[at] >> shift;
+    if shift + bits > 64 {
+        value |= words[at + 1] << (64 - shift);
+    }
+    value & (u64::MAX >> (64 - bits))
+}
+
+/// Set bits of packed words that are 0, from bit `low` up.
+#[inline]
+pub(crate) fn set_field(words: &mut [u64], low: usize, bits: usize, value: u64) {
+    let (at, shift) = (low / 64, low % 64);
+    words[at] |= value << shift;
+    if shift + bits > 64 {
+        words[at + 1] |= value >> (64 - shift);
+    }
+}
+
+/// `value` of `bits` bits as two's complement.
+#[inline]
+pub(crate) fn signed(value: u64, bits: usize) -> i64 {
+    (value << (64 - bits)) as i64 >> (64 - bits)
+}
+
+/// Verilog of a memory `name` that reads a clock later into `<name>_read`.
+pub(crate) struct MemoryText<'a> {
+    pub name: &'a str,
+    pub width: usize,
+    pub depth: usize,
+    /// What it holds at power-on; zeros after it.
+    pub contents: &'a [u64],
+    pub read_address: &'a str,
+    /// Condition, address and data of a write, bits high and low of the word that it stores.
+    pub writes: &'a [(String, String, String, Option<(usize, usize)>)],
+}
+
+impl MemoryText<'_> {
+    pub fn text(&self) -> String {
+        let Self { name, width, read_address, .. } = self;
+        // A memory of one word has an address bit all the same.
+        let depth = self.depth.max(2);
+        let mut words = self.contents.to_vec();
+        words.resize(depth, 0);
+        let start = initial_words(name, *width, &words);
+        let mut text = format!(
+            "(* no_rw_check *) reg {r}{name} [0:{}];\n{start}reg {r}{name}_read;\nalways @(posedge clock) begin\n",
+            depth - 1,
+            r = range(*width)
+        );
+        for (condition, address, data, bits) in self.writes {
+            let part = bits.map_or(String::new(), |(high, low)| format!("[{high}:{low}]"));
+            text += &format!("  if ({condition}) {name}[{address}]{part} <= {data};\n");
+        }
+        text + &format!("  {name}_read <= {name}[{read_address}];\nend\n")
+    }
+}
+
+/// Verilog that rotates the word of `lanes` lanes in net `source` by `amount` lanes, in one stage of two-way multiplexers a
+/// bit of it, and the net that holds the result. Up: lane l goes to lane l + amount.
+pub(crate) fn rotation(source: &str, lanes: usize, lane_bits: usize, amount: &str, up: bool) -> (String, String) {
+    let width = lanes * lane_bits;
+    let (mut text, mut net) = (String::new(), source.to_string());
+    for stage in 0..lanes.trailing_zeros() as usize {
+        let shift = lane_bits << stage;
+        // Bits of the word that come to lie lowest.
+        let cut = if up { width - shift } else { shift };
+        let bit = if lanes == 2 { amount.to_string() } else { format!("{amount}[{stage}]") };
+        let name = format!("{source}_turned_{stage}");
+        text += &format!(
+            "wire {}{name} = {bit} ? {{{net}[{}:0], {net}[{}:{cut}]}} : {net};\n",
+            range(width),
+            cut - 1,
+            width - 1
+        );
+        net = name;
+    }
+    (text, net)
+}
