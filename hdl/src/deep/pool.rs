@@ -101,11 +101,11 @@ impl Pool {
     /// The word that the held codes make of theirs.
     fn merge(&self) -> u64 {
         let Held { lane_valid, codes, word, first, stored, .. } = self._held;
-        let before = if self._merged_word == Some(word) { self._merged } else { stored };
+        let earlier = if self._merged_word == Some(word) { self._merged } else { stored };
         let mut merged = 0;
         for (lane, code) in codes[..self.codes.len()].iter().enumerate() {
             let low = lane * THRESHOLD_CODE_BITS;
-            let kept = field(&[before], low, THRESHOLD_CODE_BITS);
+            let kept = field(&[earlier], low, THRESHOLD_CODE_BITS);
             let code = u64::from(*code);
             let larger = if first || code > kept { code } else { kept };
             set_field(
@@ -194,13 +194,13 @@ impl Logic for Pool {
         }
         .text();
         // A word stored at the edge that reads it is taken from where it was made.
-        text += &format!("wire {}before = forward ? merged : kept_read;\n", range(width));
+        text += &format!("wire {}earlier = forward ? merged : kept_read;\n", range(width));
         for lane in 0..lanes {
             let valid = if lanes == 1 { "held_lane_valid".into() } else { format!("held_lane_valid[{lane}]") };
-            let (code, before) = (part("held_codes", lane), part("before", lane));
+            let (code, earlier) = (part("held_codes", lane), part("earlier", lane));
             text += &format!(
-                "wire larger_{lane} = held_first || {code} > {before};\n\
-                 assign {} = {valid} && larger_{lane} ? {code} : {before};\n\
+                "wire larger_{lane} = held_first || {code} > {earlier};\n\
+                 assign {} = {valid} && larger_{lane} ? {code} : {earlier};\n\
                  always @(*) pooled_codes${lane} = {};\n",
                 part("merged_now", lane),
                 part("merged", lane)
