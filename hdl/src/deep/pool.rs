@@ -171,14 +171,16 @@ impl Logic for Pool {
             format!("{net}[{}:{low}]", low + THRESHOLD_CODE_BITS - 1)
         };
         let codes: Vec<String> = (0..lanes).rev().map(|lane| format!("codes${lane}")).collect();
+        let pooled: Vec<String> = codes.iter().map(|code| format!("pooled_{code}")).collect();
         let mut text = format!(
             "reg held_valid = 0, held_first = 0, held_last = 0, forward = 0;\nreg {lane}held_lane_valid = 0;\n\
-             reg {word}held_word = 0;\nreg {tag}held_tag = 0;\nreg {wide}held_codes = 0;\nreg {wide}merged = 0;\n\
+             reg {word}held_word = 0;\nreg {tag}held_tag = 0;\nreg {wide}held_codes = 0;\n\
              always @(posedge clock) begin\n  held_valid <= valid;\n  forward <= held_valid && held_word == word;\n  \
              if (valid) begin\n    held_lane_valid <= lane_valid;\n    held_codes <= {{{}}};\n    held_word <= word;\n    \
              held_first <= first;\n    held_last <= last;\n    held_tag <= tag;\n  end\nend\n\
-             wire {wide}merged_now;\n",
+             wire {wide}merged_now;\nwire {wide}merged = {{{}}};\n",
             codes.join(", "),
+            pooled.join(", "),
             lane = range(lanes),
             word = range(self.word.bits()),
             tag = range(self.tag.bits()),
@@ -201,15 +203,16 @@ impl Logic for Pool {
             text += &format!(
                 "wire larger_{lane} = held_first || {code} > {earlier};\n\
                  assign {} = {valid} && larger_{lane} ? {code} : {earlier};\n\
-                 always @(*) pooled_codes${lane} = {};\n",
+                 initial pooled_codes${lane} = 0;\n\
+                 always @(posedge clock) if (held_valid) pooled_codes${lane} <= {};\n",
                 part("merged_now", lane),
-                part("merged", lane)
+                part("merged_now", lane)
             );
         }
         Verilog::Custom(
             text + "initial pooled_valid = 1'b0;\ninitial pooled_lane_valid = 0;\ninitial pooled_word = 0;\n\
                     initial pooled_tag = 0;\nalways @(posedge clock) begin\n  pooled_valid <= held_valid && held_last;\n  \
-                    if (held_valid) begin\n    merged <= merged_now;\n    pooled_lane_valid <= held_lane_valid;\n    \
+                    if (held_valid) begin\n    pooled_lane_valid <= held_lane_valid;\n    \
                     pooled_word <= held_word;\n    pooled_tag <= held_tag;\n  end\nend\n",
         )
     }

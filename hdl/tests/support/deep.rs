@@ -1,5 +1,8 @@
 //! Leaf blocks of machines that run programs: machines to try them on, random stimulus, and how to step them.
 
+// Every test file takes its own part of this one.
+#![allow(dead_code)]
+
 use crate::support::Random;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::QuantizerConfig;
