@@ -169,7 +169,7 @@ fn threshold_counts_the_thresholds_exceeded() {
                 bus.next = y as u64 & (u64::MAX >> (64 - sum_bits));
                 codes.push(list.iter().filter(|t| y > **t).count() as u64);
             }
-            to_come.push_back(block.valid.next.then(|| (codes, block.lane_valid.next, block.tag.next)));
+            to_come.push_back(block.valid.next.then_some((codes, block.lane_valid.next, block.tag.next)));
             tick(&mut block);
             let found = block.code_valid.val().then(|| {
                 let codes = block.codes.iter().map(|bus| bus.val()).collect();
@@ -226,7 +226,7 @@ fn pool_keeps_the_largest_code_of_each_output() {
                 codes.push((lane, before.max(bus.next)));
             }
             let whole = block.valid.next && block.last.next;
-            to_come.push_back(whole.then(|| (codes, lanes, word, block.tag.next)));
+            to_come.push_back(whole.then_some((codes, lanes, word, block.tag.next)));
             tick(&mut block);
             let found = block.pooled_valid.val().then(|| {
                 let lanes = block.pooled_lane_valid.val();

@@ -1,6 +1,6 @@
 //! Keeps the largest code of a square of windows.
 
-use super::{MOST_OUTPUT_LANES, MemoryText, THRESHOLD_CODE_BITS, field, set_field};
+use super::{MOST_OUTPUT_LANES, MemoryText, StoreText, THRESHOLD_CODE_BITS, field, set_field};
 use crate::bus::Bus;
 use crate::verilog::range;
 use bitline_golden::deep_machine::DeepMachine;
@@ -192,7 +192,7 @@ impl Logic for Pool {
             depth: self._buffer.len(),
             contents: &[],
             read_address: "word",
-            writes: &[("held_valid".into(), "held_word".into(), "merged_now".into(), None)],
+            stores: &[StoreText::word("held_valid", "held_word", "merged_now")],
         }
         .text();
         // A word stored at the edge that reads it is taken from where it was made.
