@@ -1,11 +1,13 @@
 //! The Verilog of every machine: its top module, its names, and what tools on the PATH say of it.
 
+mod support;
+
 use bitline_golden::machine::Machine;
 use bitline_hdl::export::{ExportOptions, verilog};
 use bitline_hdl::simulation::Contents;
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
+use support::tool;
 
 /// Words of Verilog and SystemVerilog (IEEE 1800-2017) that no signal may be called, less those that the export uses.
 const KEYWORDS: &str = "accept_on alias always_comb always_ff always_latch and assert assume automatic before bind bins \
@@ -83,18 +85,6 @@ fn verilog_of_a_stale_clock_is_refused() {
     let options = ExportOptions { clock_hz: Some(1000), ..Default::default() };
     let error = verilog(&Machine::named("tiny").unwrap(), &options).unwrap_err();
     assert!(error.to_string().contains("clocks per bit"), "{error}");
-}
-
-/// A tool, from the PATH or from where `make tools` puts it.
-///
-/// # Panics
-/// If there is none: a check that did not run must not look like one that passed.
-fn tool(name: &str) -> Command {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/bin").join(name);
-    let found = [PathBuf::from(name), own].into_iter().find(|tool| Command::new(tool).arg("-V").output().is_ok());
-    Command::new(
-        found.unwrap_or_else(|| panic!("{name} is not installed: run `make tools`, or `make test`, which does")),
-    )
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Activations, and the images behind them.
 
-use super::{CODE_WORDS, Codes, MemoryText, field, rotation, set_field};
+use super::{CODE_WORDS, Codes, MemoryText, StoreText, field, rotation, set_field};
 use crate::bus::{Bus, WideBus};
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::bits_to_index;
@@ -156,11 +156,10 @@ impl Logic for CodeMemory {
                 depth,
                 contents: &contents,
                 read_address: &format!("read_at_{bank}"),
-                writes: &[(
+                stores: &[StoreText::word(
                     format!("write_enable && {marked} && !write_past_{bank}"),
                     format!("write_at_{bank}"),
                     if lanes * bits == 1 { turned.clone() } else { code },
-                    None,
                 )],
             }
             .text();

@@ -95,8 +95,23 @@ pub(crate) struct MemoryText<'a> {
     /// What it holds at power-on; zeros after it.
     pub contents: &'a [u64],
     pub read_address: &'a str,
-    /// Condition, address and data of a write, bits high and low of the word that it stores.
-    pub writes: &'a [(String, String, String, Option<(usize, usize)>)],
+    pub stores: &'a [StoreText],
+}
+
+/// Verilog of one thing that a memory stores, as expressions.
+pub(crate) struct StoreText {
+    pub condition: String,
+    pub address: String,
+    pub data: String,
+    /// Lowest and highest bit of the part of the word that is stored, if not all of it.
+    pub part: Option<(usize, usize)>,
+}
+
+impl StoreText {
+    /// Of a whole word.
+    pub fn word(condition: impl Into<String>, address: impl Into<String>, data: impl Into<String>) -> Self {
+        Self { condition: condition.into(), address: address.into(), data: data.into(), part: None }
+    }
 }
 
 impl MemoryText<'_> {
@@ -112,8 +127,8 @@ impl MemoryText<'_> {
             depth - 1,
             r = range(*width)
         );
-        for (condition, address, data, bits) in self.writes {
-            let part = bits.map_or(String::new(), |(high, low)| format!("[{high}:{low}]"));
+        for StoreText { condition, address, data, part } in self.stores {
+            let part = part.map_or(String::new(), |(low, high)| format!("[{high}:{low}]"));
             text += &format!("  if ({condition}) {name}[{address}]{part} <= {data};\n");
         }
         text + &format!("  {name}_read <= {name}[{read_address}];\nend\n")

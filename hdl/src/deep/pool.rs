@@ -1,6 +1,6 @@
 //! Keeps the largest code of a square of windows.
 
-use super::{MOST_OUTPUT_LANES, MemoryText, THRESHOLD_CODE_BITS, field, set_field};
+use super::{MOST_OUTPUT_LANES, MemoryText, StoreText, THRESHOLD_CODE_BITS, field, set_field};
 use crate::bus::Bus;
 use crate::verilog::range;
 use bitline_golden::deep_machine::DeepMachine;
@@ -101,11 +101,11 @@ impl Pool {
     /// The word that the held codes make of theirs.
     fn merge(&self) -> u64 {
         let Held { lane_valid, codes, word, first, stored, .. } = self._held;
-        let before = if self._merged_word == Some(word) { self._merged } else { stored };
+        let earlier = if self._merged_word == Some(word) { self._merged } else { stored };
         let mut merged = 0;
         for (lane, code) in codes[..self.codes.len()].iter().enumerate() {
             let low = lane * THRESHOLD_CODE_BITS;
-            let kept = field(&[before], low, THRESHOLD_CODE_BITS);
+            let kept = field(&[earlier], low, THRESHOLD_CODE_BITS);
             let code = u64::from(*code);
             let larger = if first || code > kept { code } else { kept };
             set_field(
@@ -171,14 +171,16 @@ impl Logic for Pool {
             format!("{net}[{}:{low}]", low + THRESHOLD_CODE_BITS - 1)
         };
         let codes: Vec<String> = (0..lanes).rev().map(|lane| format!("codes${lane}")).collect();
+        let pooled: Vec<String> = codes.iter().map(|code| format!("pooled_{code}")).collect();
         let mut text = format!(
             "reg held_valid = 0, held_first = 0, held_last = 0, forward = 0;\nreg {lane}held_lane_valid = 0;\n\
-             reg {word}held_word = 0;\nreg {tag}held_tag = 0;\nreg {wide}held_codes = 0;\nreg {wide}merged = 0;\n\
+             reg {word}held_word = 0;\nreg {tag}held_tag = 0;\nreg {wide}held_codes = 0;\n\
              always @(posedge clock) begin\n  held_valid <= valid;\n  forward <= held_valid && held_word == word;\n  \
              if (valid) begin\n    held_lane_valid <= lane_valid;\n    held_codes <= {{{}}};\n    held_word <= word;\n    \
              held_first <= first;\n    held_last <= last;\n    held_tag <= tag;\n  end\nend\n\
-             wire {wide}merged_now;\n",
+             wire {wide}merged_now;\nwire {wide}merged = {{{}}};\n",
             codes.join(", "),
+            pooled.join(", "),
             lane = range(lanes),
             word = range(self.word.bits()),
             tag = range(self.tag.bits()),
@@ -190,26 +192,27 @@ impl Logic for Pool {
             depth: self._buffer.len(),
             contents: &[],
             read_address: "word",
-            writes: &[("held_valid".into(), "held_word".into(), "merged_now".into(), None)],
+            stores: &[StoreText::word("held_valid", "held_word", "merged_now")],
         }
         .text();
         // A word stored at the edge that reads it is taken from where it was made.
-        text += &format!("wire {}before = forward ? merged : kept_read;\n", range(width));
+        text += &format!("wire {}earlier = forward ? merged : kept_read;\n", range(width));
         for lane in 0..lanes {
             let valid = if lanes == 1 { "held_lane_valid".into() } else { format!("held_lane_valid[{lane}]") };
-            let (code, before) = (part("held_codes", lane), part("before", lane));
+            let (code, earlier) = (part("held_codes", lane), part("earlier", lane));
             text += &format!(
-                "wire larger_{lane} = held_first || {code} > {before};\n\
-                 assign {} = {valid} && larger_{lane} ? {code} : {before};\n\
-                 always @(*) pooled_codes${lane} = {};\n",
+                "wire larger_{lane} = held_first || {code} > {earlier};\n\
+                 assign {} = {valid} && larger_{lane} ? {code} : {earlier};\n\
+                 initial pooled_codes${lane} = 0;\n\
+                 always @(posedge clock) if (held_valid) pooled_codes${lane} <= {};\n",
                 part("merged_now", lane),
-                part("merged", lane)
+                part("merged_now", lane)
             );
         }
         Verilog::Custom(
             text + "initial pooled_valid = 1'b0;\ninitial pooled_lane_valid = 0;\ninitial pooled_word = 0;\n\
                     initial pooled_tag = 0;\nalways @(posedge clock) begin\n  pooled_valid <= held_valid && held_last;\n  \
-                    if (held_valid) begin\n    merged <= merged_now;\n    pooled_lane_valid <= held_lane_valid;\n    \
+                    if (held_valid) begin\n    pooled_lane_valid <= held_lane_valid;\n    \
                     pooled_word <= held_word;\n    pooled_tag <= held_tag;\n  end\nend\n",
         )
     }

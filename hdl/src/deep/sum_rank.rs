@@ -1,6 +1,6 @@
 //! Keeps the sums of the last layer and ranks them.
 
-use super::{MemoryText, signed};
+use super::{MemoryText, StoreText, signed};
 use crate::bus::Bus;
 use crate::population_count::register;
 use crate::verilog::{literal, range};
@@ -200,7 +200,7 @@ impl Logic for SumRank {
                 depth: self._stored.len() / lanes,
                 contents: &[],
                 read_address: "place",
-                writes: &[(format!("store && {valid}"), "word".into(), format!("sums${lane}"), None)],
+                stores: &[StoreText::word(format!("store && {valid}"), "word", format!("sums${lane}"))],
             }
             .text();
         }

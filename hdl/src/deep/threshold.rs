@@ -1,6 +1,6 @@
 //! Turns sums into codes.
 
-use super::{MOST_OUTPUT_LANES, MemoryText, THRESHOLD_CODE_BITS, signed};
+use super::{MOST_OUTPUT_LANES, MemoryText, StoreText, THRESHOLD_CODE_BITS, signed};
 use crate::bus::Bus;
 use crate::population_count::register;
 use crate::verilog::range;
@@ -335,14 +335,13 @@ impl Threshold {
                 depth: self._contents.len() / NODES / self.sums.len() * nodes,
                 contents: &contents,
                 read_address: &address,
-                writes: &[(
+                stores: &[StoreText::word(
                     format!(
                         "write_enable && {} && (write_node >> {stage}) == 1 && write_half == {half}",
                         of_lane("write")
                     ),
                     place("write_place", "write_node"),
-                    "write_data".into(),
-                    None,
+                    "write_data",
                 )],
             }
             .text();

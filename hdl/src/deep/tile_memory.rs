@@ -1,6 +1,6 @@
 //! The devices of every tile.
 
-use super::MemoryText;
+use super::{MemoryText, StoreText};
 use crate::bus::{Bus, ROW_WORDS, WideBus, Words};
 use crate::verilog::range;
 use bitline_golden::deep_machine::DeepMachine;
@@ -163,7 +163,7 @@ impl Logic for TileMemory {
                     depth: self._stored.len() / columns,
                     contents: &contents,
                     read_address: "read_address",
-                    writes: &[(select, "write_tile".into(), "write_data".into(), None)],
+                    stores: &[StoreText::word(select, "write_tile", "write_data")],
                 }
                 .text();
             }

@@ -1,6 +1,6 @@
 //! The windows that are read and gathered.
 
-use super::{CODE_WORDS, MemoryText, field};
+use super::{CODE_WORDS, MemoryText, StoreText, field};
 use crate::bus::{Bus, ROW_WORDS, WideBus, Words};
 use crate::verilog::range;
 use bitline_golden::deep_machine::DeepMachine;
@@ -191,7 +191,7 @@ impl Logic for WindowMemory {
                         depth,
                         contents: &[],
                         read_address: "read_place",
-                        writes: &[(condition, group, data(lane), None)],
+                        stores: &[StoreText::word(condition, group, data(lane))],
                     }
                     .text();
                     codes.push((format!("{name}_read"), 0, code_bits));
@@ -205,14 +205,18 @@ impl Logic for WindowMemory {
                  group_next[{high}:0]}};\n",
                 high = group_bits - 1
             );
-            let writes: Vec<_> = (0..lanes)
+            let stores: Vec<StoreText> = (0..lanes)
                 .map(|lane| {
                     let condition = format!(
                         "wanted_{lane} && (turn_{lane} ? {name}_is_next && next_exists : {name}_is_now && now_exists)"
                     );
                     let low = lane * code_bits;
-                    let bits = (lanes * code_bits > 1).then_some((low + code_bits - 1, low));
-                    (condition, format!("{name}_place"), data(lane), bits)
+                    StoreText {
+                        condition,
+                        address: format!("{name}_place"),
+                        data: data(lane),
+                        part: (lanes * code_bits > 1).then_some((low, low + code_bits - 1)),
+                    }
                 })
                 .collect();
             text += &MemoryText {
@@ -221,7 +225,7 @@ impl Logic for WindowMemory {
                 depth,
                 contents: &[],
                 read_address: "read_place",
-                writes: &writes,
+                stores: &stores,
             }
             .text();
             codes.extend((0..lanes).map(|lane| (format!("{name}_read"), lane * code_bits, lanes * code_bits)));

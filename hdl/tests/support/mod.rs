@@ -13,6 +13,8 @@ use bitline_golden::virtual_machine::VirtualMachine;
 use bitline_hdl::simulation::{Contents, LinkMode, SimulationOptions, simulate};
 use ndarray::Array2;
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A machine, devices, images and labels.
 #[derive(Debug, Clone)]
@@ -274,4 +276,16 @@ impl Asker {
     pub fn settle(&mut self) {
         assert!(self.exchange(&[]).is_empty());
     }
+}
+
+/// A tool, from the PATH or from where `make tools` puts it.
+///
+/// # Panics
+/// If there is none: a check that did not run must not look like one that passed.
+pub fn tool(name: &str) -> Command {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/bin").join(name);
+    let found = [PathBuf::from(name), own].into_iter().find(|tool| Command::new(tool).arg("-V").output().is_ok());
+    Command::new(
+        found.unwrap_or_else(|| panic!("{name} is not installed: run `make tools`, or `make test`, which does")),
+    )
 }
