@@ -37,6 +37,7 @@ impl Limits {
             thresholds: machine.thresholds,
             sums: machine.sums,
             layers: machine.layers,
+            cycles: 1 << machine.watchdog_bits,
         }
     }
 }

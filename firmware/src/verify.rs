@@ -36,6 +36,8 @@ pub struct Limits {
     pub sums: usize,
     /// Records of layer counters.
     pub layers: usize,
+    /// Clocks of an image after which the watchdog ends it.
+    pub cycles: u64,
 }
 
 /// What is wrong with a program.
