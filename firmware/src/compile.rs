@@ -2,6 +2,7 @@
 
 use crate::isa::{Instruction, IsaError, Opcode};
 use crate::program::{ImageLayout, Program, Target, Tile};
+use crate::timing::{Clocks, predict};
 use crate::verify::{VerifyError, verify};
 use bitline_golden::array::weight_bit;
 use bitline_golden::network::{Geometry, Layer, MapShape, Network, NetworkError, Pool};
@@ -194,6 +195,8 @@ pub fn compile(network: &Network, target: &Target) -> Result<Compiled, CompileEr
     fit(network, target, "instructions", program.instructions.len(), limits.instructions)?;
     verify(&program.instructions, limits)
         .map_err(|reason| CompileError::Check { network: network.name.clone(), reason })?;
+    let cycles: u64 = predict(&program.instructions, limits).iter().map(Clocks::cycles).sum();
+    fit(network, target, "clocks an image", cycles as usize, limits.cycles as usize)?;
     Ok(Compiled { program, placements })
 }
 

@@ -11,6 +11,7 @@ use crate::program::{Program, Target};
 use crate::timing::{Clocks, predict};
 use bitline_golden::argmax::{Verdict, argmax};
 use bitline_golden::column::current;
+use bitline_golden::deep_machine::MOST_COLUMNS;
 use bitline_golden::quantizer::quantize;
 use bitline_golden::recombination::plane_sum;
 
@@ -150,6 +151,21 @@ fn words(bits: usize, bit: impl Fn(usize) -> bool) -> Vec<u64> {
     (0..bits).step_by(64).map(word).collect()
 }
 
+/// Every plane of every row group, packed, with the rows it drives; a row group beyond the codes drives none.
+fn planes_of(codes: &[u8], row_groups: usize, planes: usize, tile_rows: usize) -> Vec<(Vec<u64>, u32)> {
+    let mut packed = Vec::with_capacity(row_groups * planes);
+    for row_group in 0..row_groups {
+        let first = (row_group * tile_rows).min(codes.len());
+        let rows = &codes[first..(first + tile_rows).min(codes.len())];
+        for i in 0..planes {
+            let plane = words(rows.len(), |row| rows[row] >> i & 1 == 1);
+            let active = plane.iter().map(|word| word.count_ones()).sum();
+            packed.push((plane, active));
+        }
+    }
+    packed
+}
+
 fn run(executor: &Executor<'_>, image: &[u8], show: &mut dyn FnMut(usize, &[u8])) -> Result<ImageResult, Fault> {
     let Executor { program, target, devices, clocks } = executor;
     let limits = &target.limits;
@@ -269,38 +285,35 @@ impl Run<'_> {
     fn sums(&mut self, base: usize) -> Result<Vec<i32>, FaultKind> {
         let (limits, tiles) = (self.target.limits, self.set_up(Opcode::Tiles)?);
         let codes = self.window(base)?;
-        let (columns, outputs) = (tiles.get("columns"), tiles.get("outputs"));
+        let (columns, outputs, planes) = (tiles.get("columns"), tiles.get("outputs"), tiles.get("planes"));
+        let (first, row_groups, output_groups) =
+            (tiles.get("first"), tiles.get("row_groups"), tiles.get("output_groups"));
+        let tile_outputs = limits.tile_columns / columns;
+        // A tile of a row group beyond as many is not there.
+        let driven = planes_of(&codes, row_groups.min(limits.tiles), planes, limits.tile_rows);
         let none = vec![vec![0; limits.tile_rows.div_ceil(64)]; limits.tile_columns];
-        let mut sums = vec![0i32; tiles.get("output_groups") * (limits.tile_columns / columns)];
-        for group in 0..tiles.get("output_groups") {
-            for row_group in 0..tiles.get("row_groups") {
-                let at = tiles.get("first") + group * tiles.get("row_groups") + row_group;
-                if at >= limits.tiles {
-                    return Err(FaultKind::Tile);
-                }
-                let devices = self.devices.get(at).unwrap_or(&none);
-                let first = (row_group * limits.tile_rows).min(codes.len());
-                let driven = &codes[first..(first + limits.tile_rows).min(codes.len())];
-                for i in 0..tiles.get("planes") {
-                    let plane = words(driven.len(), |row| driven[row] >> i & 1 == 1);
-                    let active = plane.iter().map(|word| word.count_ones()).sum();
-                    let count =
-                        |column: &[u64]| plane.iter().zip(column).map(|(plane, lrs)| (plane & lrs).count_ones()).sum();
-                    let readings: Vec<_> = devices
-                        .iter()
-                        .map(|column| current(&self.target.conductance, count(column), active))
-                        .map(|current| quantize(&self.target.quantizer, current))
-                        .collect();
-                    let counters = &mut self.result.counters;
-                    counters.array_reads += 1;
-                    counters.row_pulses += u64::from(active);
-                    counters.conversions += readings.len() as u64;
-                    counters.saturations += readings.iter().filter(|reading| reading.saturated).count() as u64;
-                    let values: Vec<u32> = readings.iter().map(|reading| reading.code).collect();
-                    let lanes = sums.chunks_mut(limits.tile_columns / columns).nth(group).into_iter().flatten();
-                    for (sum, codes) in lanes.zip(values.chunks_exact(columns)) {
-                        *sum = sum.wrapping_add(plane_sum(codes, active) << i);
+        let mut sums = vec![0i32; output_groups * tile_outputs];
+        for (group, row_group) in (0..output_groups).flat_map(|g| (0..row_groups).map(move |r| (g, r))) {
+            let at = first + group * row_groups + row_group;
+            if at >= limits.tiles {
+                return Err(FaultKind::Tile);
+            }
+            let devices = self.devices.get(at).unwrap_or(&none);
+            let of_group = &mut sums[group * tile_outputs..][..tile_outputs];
+            for (i, (plane, active)) in driven[row_group * planes..][..planes].iter().enumerate() {
+                self.result.counters.array_reads += 1;
+                self.result.counters.row_pulses += u64::from(*active);
+                self.result.counters.conversions += devices.len() as u64;
+                for (sum, of_output) in of_group.iter_mut().zip(devices.chunks_exact(columns)) {
+                    let mut values = [0; MOST_COLUMNS];
+                    for (value, column) in values.iter_mut().zip(of_output) {
+                        let count = plane.iter().zip(column).map(|(plane, lrs)| (plane & lrs).count_ones()).sum();
+                        let current = current(&self.target.conductance, count, *active);
+                        let reading = quantize(&self.target.quantizer, current);
+                        self.result.counters.saturations += u64::from(reading.saturated);
+                        *value = reading.code;
                     }
+                    *sum = sum.wrapping_add(plane_sum(&values[..columns], *active) << i);
                 }
             }
         }

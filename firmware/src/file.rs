@@ -8,6 +8,7 @@
 use crate::isa::{Encoded, Instruction, IsaError, Opcode, WORDS};
 use crate::program::{ImageLayout, Program, Target, Tile};
 use crate::text::encode;
+use crate::timing::{Clocks, predict};
 use crate::verify::{VerifyError, verify};
 use bitline_golden::deep_machine::MOST_THRESHOLD_BITS;
 use bitline_golden::network::file::{Reader, i32_tensor, pack, read_whole, u16_tensor, write_whole};
@@ -114,7 +115,9 @@ pub enum FileError {
         found: String,
     },
     /// The machine has other sizes than it had when the program was made.
-    #[error("the program of {network} has {found} {what}, machine {machine} has {limit}; compile the network again")]
+    #[error(
+        "the program of {network} has {found} {what}, machine {machine} has {limit}; compile the network again, or for a larger machine"
+    )]
     Size {
         /// The program's network.
         network: String,
@@ -223,7 +226,9 @@ impl ProgramFile {
         at_most("threshold entries", thresholds.len(), limits.thresholds)?;
         at_most("codes an image", image.codes, limits.image_codes)?;
         let (network, machine) = names();
-        verify(&self.program.instructions, limits).map_err(|reason| FileError::Check { network, machine, reason })
+        verify(&self.program.instructions, limits).map_err(|reason| FileError::Check { network, machine, reason })?;
+        let cycles: u64 = predict(&self.program.instructions, limits).iter().map(Clocks::cycles).sum();
+        at_most("clocks an image", cycles as usize, limits.cycles as usize)
     }
 
     /// Write it to a file.

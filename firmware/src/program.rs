@@ -37,7 +37,7 @@ impl Limits {
             thresholds: machine.thresholds,
             sums: machine.sums,
             layers: machine.layers,
-            watchdog: 1 << machine.watchdog_bits,
+            cycles: 1 << machine.watchdog_bits,
         }
     }
 }

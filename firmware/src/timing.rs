@@ -132,7 +132,7 @@ pub fn layer_clocks(run: &Instruction, set_up: &LayerSetUp, limits: &Limits) -> 
             leaves = next - 1 + leave;
         }
         free[window % 2] = next - 1 + FREE_TO_GATHER;
-        if next > limits.watchdog {
+        if next > limits.cycles {
             // The watchdog ends the image long before: however many clocks follow, they are too many.
             break;
         }

@@ -37,7 +37,7 @@ pub struct Limits {
     /// Records of layer counters.
     pub layers: usize,
     /// Clocks of an image after which the watchdog ends it.
-    pub watchdog: u64,
+    pub cycles: u64,
 }
 
 /// What is wrong with a program.

@@ -114,7 +114,7 @@ fn a_program_for_another_machine_is_refused() {
     };
     assert_eq!(
         changed(&|target| target.limits.tile_rows = 9),
-        "the program of made has 8 rows a tile, machine tiny-deep has 9; compile the network again"
+        "the program of made has 8 rows a tile, machine tiny-deep has 9; compile the network again, or for a larger machine"
     );
     assert!(
         changed(&|target| target.limits.tile_columns = 16).contains("has 8 columns a tile, machine tiny-deep has 16")
@@ -126,6 +126,7 @@ fn a_program_for_another_machine_is_refused() {
     assert!(
         changed(&|target| target.limits.image_codes = 12).contains("has 13 codes an image, machine tiny-deep has 12")
     );
+    assert!(changed(&|target| target.limits.cycles = 20).contains("clocks an image, machine tiny-deep has 20"));
     assert_eq!(
         changed(&|target| target.limits.sums = 1),
         "the program of made does not pass the checks for machine tiny-deep: instruction 9: the last sum reaches 2, the \

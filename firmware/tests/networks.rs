@@ -290,6 +290,10 @@ fn a_network_that_does_not_fit_is_refused_with_the_numbers() {
     small.limits.layers = 0;
     assert!(compile(&network, &small).unwrap_err().to_string().contains("needs 1 records of layer counters"));
     small.limits.layers = 1;
+    small.limits.cycles = 10;
+    let refused = compile(&network, &small).unwrap_err().to_string();
+    assert!(refused.contains("clocks an image, machine small has 10"), "{refused}");
+    small.limits.cycles = 1 << 20;
     small.limits.image_codes = 29;
     assert!(compile(&network, &small).unwrap_err().to_string().contains("needs 30 codes an image"));
 }

@@ -1,12 +1,14 @@
-//! Clocks of small layers, each counted by hand.
+//! Clocks of small layers, each counted by hand, and of drawn ones, each counted by a machine of two counters that is stepped
+//! clock by clock.
 
 use bitline_firmware::isa::Instruction;
 use bitline_firmware::text::assemble;
 use bitline_firmware::timing::{
-    Clocks, GATHER_CYCLES, GATHER_TO_READ, RANKING_CYCLES, READ_TO_STORE, READ_TO_SUMS, predict,
+    Clocks, FREE_TO_GATHER, GATHER_CYCLES, GATHER_TO_READ, RANKING_CYCLES, READ_TO_STORE, READ_TO_SUMS, predict,
 };
 use bitline_firmware::verify::Limits;
 use bitline_golden::deep_machine::DeepMachine;
+use proptest::prelude::*;
 
 /// Tiles of 8 rows and 8 columns, 4 codes gathered, 2 planes read and 2 outputs leaving a clock.
 fn clocks(text: &str) -> Clocks {
@@ -106,4 +108,128 @@ fn outputs_of_one_column_leave_a_tile_over_several_clocks() {
         clocks(layer),
         Clocks { busy: 8, feeding: FILL + 1, leaving: 0, latency: ENDS + 3, ..Clocks::default() }
     );
+}
+
+/// What a layer is, for both counts.
+#[derive(Debug, Clone)]
+struct Drawn {
+    segments: usize,
+    codes: usize,
+    bias: usize,
+    outputs: usize,
+    columns: usize,
+    planes: usize,
+    windows: usize,
+    limits: Limits,
+}
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    let window = (1usize..5, 1usize..30, 0usize..2);
+    let tiles = (1usize..20, prop::sample::select(vec![1usize, 4, 8]), 1usize..=8, 1usize..40);
+    let machine = (0u32..4, prop::sample::select(vec![1usize, 2, 4, 8]), 1usize..=4);
+    (window, tiles, machine).prop_map(|((segments, codes, bias), (outputs, columns, planes, windows), machine)| {
+        let (gather, plane_lanes, output_lanes) = machine;
+        let limits = Limits::of(&DeepMachine::named("tiny-deep").unwrap());
+        let limits = Limits { gather_lanes: 1 << gather, plane_lanes, output_lanes, ..limits };
+        Drawn { segments, codes, bias, outputs, columns, planes, windows, limits }
+    })
+}
+
+impl Drawn {
+    fn row_groups(&self) -> usize {
+        (self.segments * self.codes + self.bias).div_ceil(self.limits.tile_rows)
+    }
+
+    fn output_groups(&self) -> usize {
+        self.outputs.div_ceil(self.limits.tile_columns / self.columns)
+    }
+
+    fn text(&self) -> String {
+        let Self { segments, codes, bias, outputs, columns, planes, windows, .. } = self;
+        format!(
+            "window segments={segments} codes={codes} bias={bias}\ntiles row_groups={} output_groups={} outputs={outputs} \
+             columns={columns} planes={planes}\npool\nread wide={windows}",
+            self.row_groups(),
+            self.output_groups()
+        )
+    }
+
+    /// For each row of a window the chunk it comes in, from 0.
+    fn chunks(&self) -> Vec<usize> {
+        let (mut chunks, mut chunk) = (Vec::new(), 0);
+        for _ in 0..self.segments {
+            for code in 0..self.codes {
+                chunk += usize::from(code > 0 && code % self.limits.gather_lanes == 0);
+                chunks.push(chunk);
+            }
+            chunk += 1;
+        }
+        chunks.extend((self.bias > 0).then_some(chunk));
+        chunks
+    }
+
+    /// Clock after clock: what gatherer and reader do in it, by what was done in earlier clocks.
+    fn step_through(&self) -> Clocks {
+        let chunks = self.chunks();
+        let in_window = chunks.last().unwrap() + 1;
+        let planes = self.planes.div_ceil(self.limits.plane_lanes);
+        let leave = (self.limits.tile_columns / self.columns).div_ceil(self.limits.output_lanes);
+        let pause = leave.saturating_sub(self.row_groups() * planes);
+        // Clocks in which chunks were gathered and windows last read, window after window.
+        let (mut gathered, mut done): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
+        let mut clocks = Clocks { latency: ENDS + leave as u64 - 1, ..Clocks::default() };
+        let (mut group, mut row_group, mut plane, mut pausing) = (0, 0, 0, 0);
+        for now in 0.. {
+            let window = gathered.len() / in_window;
+            let begins = gathered.len() % in_window == 0;
+            let free = window < 2 || done.get(window - 2).is_some_and(|read| now >= read + FREE_TO_GATHER);
+            // What is gathered in this clock is seen by the reader in later ones only.
+            let gathers = now >= GATHER_CYCLES && window < self.windows && (!begins || free);
+            let rows = ((row_group + 1) * self.limits.tile_rows).min(chunks.len());
+            let needed = done.len() * in_window + chunks[rows - 1];
+            if pausing > 0 {
+                (pausing, clocks.leaving) = (pausing - 1, clocks.leaving + 1);
+            } else if gathered.get(needed).is_some_and(|at| now >= at + GATHER_TO_READ) {
+                clocks.busy += 1;
+                plane += 1;
+                if plane == planes {
+                    (plane, row_group) = (0, row_group + 1);
+                }
+                if row_group == self.row_groups() {
+                    (row_group, group, pausing) = (0, group + 1, pause);
+                }
+                if group == self.output_groups() {
+                    group = 0;
+                    done.push(now);
+                }
+                if done.len() == self.windows {
+                    break;
+                }
+            } else {
+                clocks.feeding += 1;
+            }
+            if gathers {
+                gathered.push(now);
+            }
+        }
+        clocks
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn clocks_are_those_of_a_machine_stepped_through(layer in drawn()) {
+        let program = assemble(&layer.text()).unwrap();
+        prop_assert_eq!(*predict(&program, &layer.limits).last().unwrap(), layer.step_through());
+    }
+}
+
+#[test]
+fn a_layer_of_very_many_windows_is_predicted_at_once() {
+    let layer = "window codes=13\ntiles row_groups=2 columns=4 planes=4\npool size=15\nread wide=65535 high=65535";
+    let windows = 15 * 15 * 65_535 * 65_535;
+    let clocks = clocks(layer);
+    assert_eq!(clocks.busy, windows * 4);
+    assert_eq!(clocks.cycles() / windows, 4);
 }

@@ -208,6 +208,9 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
         assembled("fill to=8192 codes=1\nhalt")
             .contains("the last code that is set reaches 8193, the machine has 8192")
     );
+    // 65,535 rows of 65,535 squares, all at one place: sound, but the watchdog would end it.
+    let long = "window\ntiles columns=4\nthresholds\npool\noutput\nread wide=65535 high=65535\nhalt";
+    assert!(assembled(long).contains("clocks an image, machine mnist has 16777216"));
     assert!(!Path::new(&out).exists());
     let wrong: [(&[&str], &str); 9] = [
         (&["compile", "no/such", "--machine", "mnist"], "no/such cannot be read"),

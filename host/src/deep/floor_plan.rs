@@ -29,7 +29,7 @@ pub fn floor_plan(mapping: &Mapping, machine: &DeepMachine) -> String {
     let (bank_width, bank_height) = (WIDE.min(per_bank) * step - GAP, per_bank.div_ceil(WIDE) * step - GAP);
     let banks_wide = machine.banks.min(2);
     let banks_high = machine.banks.div_ceil(banks_wide);
-    let width = (MARGIN + banks_wide * (bank_width + MARGIN)).max(460);
+    let width = (MARGIN + banks_wide * (bank_width + MARGIN)).max(560);
     let plan_height = banks_high * (LINE + bank_height + MARGIN);
     let height = MARGIN + LINE + plan_height + (mapping.layers.len() + 1) * LINE + MARGIN;
     let mut svg = format!(
