@@ -77,10 +77,11 @@ pub struct DeepAccelerator {
     region: Bus<Local>,
     one: Number,
     labels_region: Number,
-    slots_region: Number,
+    codes_region: Number,
     fault_offset: Number,
     fault_at_offset: Number,
     image_word_bits: Number,
+    first_image: Number,
 }
 
 impl DeepAccelerator {
@@ -151,10 +152,11 @@ impl DeepAccelerator {
             region: Bus::new(8),
             one: Number::new(1),
             labels_region: Number::new(DeepRegion::Labels as u64),
-            slots_region: Number::new(DeepRegion::Slots as u64),
+            codes_region: Number::new(DeepRegion::Codes as u64),
             fault_offset: Number::new(u64::from(FAULT_OFFSET)),
             fault_at_offset: Number::new(u64::from(FAULT_OFFSET) + 1),
             image_word_bits: Number::new(u64::from(machine.image_codes.trailing_zeros()) - 1),
+            first_image: Number::new(machine.codes as u64 / 2),
             core,
         })
     }
@@ -271,13 +273,14 @@ impl Logic for DeepAccelerator {
         if self.executor.offset.val() == self.fault_at_offset.val() {
             self.fault_word.d.next = self.core.fault_at.val();
         }
-        // A checksum: slots and labels from the first slot on, other regions whole.
+        // A checksum: images and labels from the first slot on, other regions whole.
         self.checksum.start.next = self.registers.checksum_start.val() & !self.running.val() & !self.run_start.val();
         self.checksum.abort.next = self.button_stage[1].q.val();
         self.checksum.first_offset.next = 0;
         self.checksum.count.next = self.region_check.sum_words.val();
-        if self.registers.checksum_region.val() == self.slots_region.val() {
-            self.checksum.first_offset.next = self.registers.first_slot.val() << self.image_word_bits.val();
+        if self.registers.checksum_region.val() == self.codes_region.val() {
+            self.checksum.first_offset.next =
+                (self.registers.first_slot.val() << self.image_word_bits.val()) + self.first_image.val();
             self.checksum.count.next = self.registers.image_count.val() << self.image_word_bits.val();
         }
         if self.registers.checksum_region.val() == self.labels_region.val() {

@@ -126,11 +126,10 @@ pub struct DeepCore {
     layers: Number,
     code_bits: Number,
     column_bits: Number,
-    link_codes_base: Number,
     fault_tile: Number,
     fault_size: Number,
     array_region: Number,
-    slots_region: Number,
+    codes_region: Number,
     program_region: Number,
     thresholds_region: Number,
     results_region: Number,
@@ -218,11 +217,10 @@ impl DeepCore {
             layers: number(machine.layers),
             code_bits: number(machine.code_bits),
             column_bits: number(column_bits),
-            link_codes_base: number(machine.codes),
             fault_tile: Number::new(fault::TILE),
             fault_size: Number::new(fault::SIZE),
             array_region: region(DeepRegion::Array),
-            slots_region: region(DeepRegion::Slots),
+            codes_region: region(DeepRegion::Codes),
             program_region: region(DeepRegion::Program),
             thresholds_region: region(DeepRegion::Thresholds),
             results_region: region(DeepRegion::Results),
@@ -311,8 +309,8 @@ impl Logic for DeepCore {
         for i in 0..self.activation.store_codes.len() {
             self.feed.store_codes[i].next = self.activation.store_codes[i].val();
         }
-        self.feed.link_enable.next = self.write_enable.val() & (self.region.val() == self.slots_region.val());
-        self.feed.link_address.next = (self.offset.val() << 1) + self.link_codes_base.val();
+        self.feed.link_enable.next = self.write_enable.val() & (self.region.val() == self.codes_region.val());
+        self.feed.link_address.next = self.offset.val() << 1;
         self.feed.link_word.next = self.write_data.val();
         self.feed.link_reads.next = !self.control.running.val();
         // Reads.
@@ -468,7 +466,7 @@ impl Logic for DeepCore {
         if self.region_line.q.val() == self.array_region.val() {
             self.chosen.d.next = self.crossbar.link_data.val();
         }
-        if self.region_line.q.val() == self.slots_region.val() {
+        if self.region_line.q.val() == self.codes_region.val() {
             self.chosen.d.next = self.feed.link_codes.val();
         }
         if self.region_line.q.val() == self.program_region.val() {
