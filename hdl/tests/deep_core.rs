@@ -196,3 +196,16 @@ fn random_networks_run_as_the_executor_says() {
     }
     assert!(run >= 60, "only {run} of the networks fit");
 }
+
+#[test]
+fn the_export_passes_rusthdl_s_checks() {
+    for name in DeepMachine::names() {
+        let machine = DeepMachine::named(name).unwrap();
+        for bytes in [false, true] {
+            let text = bitline_hdl::export::deep_verilog(&machine, &DeepContents::default(), None, bytes)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("deep-{name}-{bytes}.v"));
+            std::fs::write(path, text).unwrap();
+        }
+    }
+}

@@ -273,6 +273,10 @@ impl Logic for DeepAccelerator {
         if self.executor.offset.val() == self.fault_at_offset.val() {
             self.fault_word.d.next = self.core.fault_at.val();
         }
+        self.memory_word.next = self.core.read_data.val();
+        if self.label_region_line.q.val() == self.labels_region.val() {
+            self.memory_word.next = self.label_line.q.val();
+        }
         // A checksum: images and labels from the first slot on, other regions whole.
         self.checksum.start.next = self.registers.checksum_start.val() & !self.running.val() & !self.run_start.val();
         self.checksum.abort.next = self.button_stage[1].q.val();
@@ -309,10 +313,6 @@ impl Logic for DeepAccelerator {
         self.labels.write_data.next = self.executor.write_data.val();
         self.label_line.d.next = self.labels.read_data.val();
         self.label_region_line.d.next = self.region.val();
-        self.memory_word.next = self.core.read_data.val();
-        if self.label_region_line.q.val() == self.labels_region.val() {
-            self.memory_word.next = self.label_line.q.val();
-        }
         self.executor.read_data.next = self.memory_word.val();
         if self.executor.region.val() == 0 {
             self.executor.read_data.next = self.registers.read_data.val();

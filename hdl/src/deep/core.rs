@@ -239,6 +239,17 @@ impl Logic for DeepCore {
         clock!(self, clock, control, program, decoder, feed, reader, crossbar, activation, records);
         clock!(self, clock, region_line, low_line, early_low_line);
         dff_setup!(self, clock, class_known, class_register, record_register, chosen);
+        // Faults of the reads: a tile that is not there, planes that a code does not have, more outputs than tiles.
+        self.tile_fault.next = 0;
+        if self.reader.read.val() & (self.reader.tile.val() >= self.tiles.val()) {
+            self.tile_fault.next = self.fault_tile.val();
+        }
+        self.plane_fault.next = 0;
+        if self.reader.short.val()
+            | (self.control.layer_start.val() & (self.decoder.tiles_planes.val() > self.code_bits.val()))
+        {
+            self.plane_fault.next = self.fault_size.val();
+        }
         // The program.
         self.control.start.next = self.start.val();
         self.control.abort.next = self.abort.val();
@@ -382,17 +393,6 @@ impl Logic for DeepCore {
         }
         if self.control.image_start.val() {
             self.class_known.d.next = false;
-        }
-        // Faults of the reads: a tile that is not there, planes that a code does not have, more outputs than tiles.
-        self.tile_fault.next = 0;
-        if self.reader.read.val() & (self.reader.tile.val() >= self.tiles.val()) {
-            self.tile_fault.next = self.fault_tile.val();
-        }
-        self.plane_fault.next = 0;
-        if self.reader.short.val()
-            | (self.control.layer_start.val() & (self.decoder.tiles_planes.val() > self.code_bits.val()))
-        {
-            self.plane_fault.next = self.fault_size.val();
         }
         // What is counted.
         self.busy_amount.next = 0;
