@@ -346,7 +346,7 @@ impl Logic for DeepAccelerator {
         // A clock after the image, for the label comes out of its memory late in its clock.
         self.correct.d.next = self.core.image_done.val()
             & self.core.class_valid.val()
-            & (self.core.class.val() == self.labels.read_data.val())
+            & (self.core.winner.val() == self.labels.read_data.val())
             & !self.clear.val();
         self.run_counter[8].enable.next = self.correct.q.val();
         self.run_counter[8].amount.next = self.one.val();

@@ -69,7 +69,7 @@ pub struct Activation {
     /// There is a class.
     pub classified: Signal<Out, Bit>,
     /// The class.
-    pub class: Bus<Out>,
+    pub winner: Bus<Out>,
     /// Kinds of fault.
     pub faults: Bus<Out>,
     /// Store half a threshold of the link.
@@ -151,7 +151,7 @@ impl Activation {
             store_codes: (0..lanes).map(|_| Bus::new(THRESHOLD_CODE_BITS)).collect(),
             layer_done: Signal::default(),
             classified: Signal::default(),
-            class: Bus::new(bits_to_index(machine.sums)),
+            winner: Bus::new(bits_to_index(machine.sums)),
             faults: Bus::new(fault::BITS),
             link_enable: Signal::default(),
             link_offset: Bus::new(16),
@@ -257,12 +257,12 @@ impl Logic for Activation {
         self.results.lane_valid.next = self.lanes.val();
         self.results.word.next = self.word.val();
         self.results.verdict.next = self.sum_rank.done.val() & !self.cut.val();
-        self.results.class.next = self.sum_rank.winner.val();
+        self.results.winner.next = self.sum_rank.winner.val();
         self.results.margin.next = self.sum_rank.margin.val();
         self.results.read_value.next = self.read_value.val();
         self.value.next = self.results.value.val();
         self.classified.next = self.sum_rank.done.val() & (self.outputs.val() != 1);
-        self.class.next = self.sum_rank.winner.val();
+        self.winner.next = self.sum_rank.winner.val();
         // A layer is over when what it made last is stored: a code a clock after it left, a margin a clock after the class.
         self.done.d.next = (self.pool.pooled_valid.val() & self.pool.pooled_tag.val().get_bit(self.first_bit.val()))
             | self.ranked.q.val();
