@@ -40,26 +40,26 @@ fn convolutional() -> Vec<LayerPlan> {
 pub fn named(name: &str, seed: u64) -> Result<DeepConfig, TrainError> {
     let (data_set, input_bits, layers, epochs, batch, learning_rate, augmentation) = match name {
         "digits-hidden" => {
-            let layers = vec![LayerPlan::dense(64, BITS, BITS), LayerPlan::classes(10, BITS)];
-            (DataSet::Digits, 5, layers, 200, 50, 0.006, Augmentation { shift: 1, mirror: false })
+            let layers = vec![LayerPlan::dense(128, BITS, BITS), LayerPlan::classes(10, BITS)];
+            (DataSet::Digits, 5, layers, 200, 50, 0.012, Augmentation { shift: 1, mirror: false })
         }
         "digits-conv" => {
             let layers = vec![
-                LayerPlan::convolution(16, 3, 1, BITS, BITS, 2),
                 LayerPlan::convolution(32, 3, 1, BITS, BITS, 2),
+                LayerPlan::convolution(64, 3, 1, BITS, BITS, 2),
                 LayerPlan::classes(10, BITS),
             ];
-            (DataSet::Digits, 5, layers, 200, 50, 0.006, Augmentation { shift: 1, mirror: false })
+            (DataSet::Digits, 5, layers, 100, 50, 0.012, Augmentation { shift: 1, mirror: false })
         }
-        "mnist-dense" => (DataSet::Mnist, 4, dense(), 60, 100, 0.006, Augmentation { shift: 1, mirror: false }),
-        "mnist-conv" => (DataSet::Mnist, 4, convolutional(), 15, 50, 0.006, Augmentation { shift: 1, mirror: false }),
+        "mnist-dense" => (DataSet::Mnist, 4, dense(), 40, 100, 0.006, Augmentation { shift: 1, mirror: false }),
+        "mnist-conv" => (DataSet::Mnist, 4, convolutional(), 12, 50, 0.006, Augmentation { shift: 1, mirror: false }),
         "mnist-binary" => {
             let layers = vec![LayerPlan::dense(256, 1, 1), LayerPlan::dense(256, 1, 1), LayerPlan::classes(10, 1)];
-            (DataSet::Mnist, 4, layers, 100, 100, 0.006, Augmentation { shift: 1, mirror: false })
+            (DataSet::Mnist, 4, layers, 40, 100, 0.006, Augmentation { shift: 1, mirror: false })
         }
-        "fashion-dense" => (DataSet::FashionMnist, 4, dense(), 60, 100, 0.006, Augmentation { shift: 0, mirror: true }),
+        "fashion-dense" => (DataSet::FashionMnist, 4, dense(), 40, 100, 0.006, Augmentation { shift: 0, mirror: true }),
         "fashion-conv" => {
-            (DataSet::FashionMnist, 4, convolutional(), 15, 50, 0.006, Augmentation { shift: 1, mirror: true })
+            (DataSet::FashionMnist, 4, convolutional(), 12, 50, 0.006, Augmentation { shift: 1, mirror: true })
         }
         _ => {
             return Err(TrainError::UnknownName { what: "network", name: name.into(), known: NAMES.join(", ") });
