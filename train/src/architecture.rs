@@ -125,9 +125,8 @@ impl Architecture {
     /// # Errors
     /// [`TrainError::Config`] for a layer that its input has no room for, or that has no place.
     pub fn placed(&self) -> Result<Vec<PlacedLayer>, TrainError> {
-        let fail = |field, value: String, limit: String, remedy| {
-            Err(TrainError::Config { field, value, limit, remedy })
-        };
+        let fail =
+            |field, value: String, limit: String, remedy| Err(TrainError::Config { field, value, limit, remedy });
         if self.layers.is_empty() {
             return fail("layers", "0".into(), "at least 1".into(), "a network ends with its classes");
         }
@@ -146,7 +145,12 @@ impl Architecture {
                 return fail("code_bits", format!("{:?}", plan.code_bits), limit, "the last layer's sums are ranked");
             }
             if plan.code_bits.is_some_and(|bits| !(1..=4).contains(&bits)) {
-                return fail("code_bits", format!("{:?}", plan.code_bits), "1..=4".into(), "thresholds make 1 to 4 bits");
+                return fail(
+                    "code_bits",
+                    format!("{:?}", plan.code_bits),
+                    "1..=4".into(),
+                    "thresholds make 1 to 4 bits",
+                );
             }
             if plan.outputs == 0 {
                 return fail("outputs", "0".into(), "at least 1".into(), "give the layer outputs");

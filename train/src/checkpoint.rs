@@ -97,7 +97,8 @@ impl DeepTrainer {
         same("epochs", found.epochs.to_string(), config.epochs.to_string())?;
         same("batch", found.batch.to_string(), config.batch.to_string())?;
         same("learning_rate", found.learning_rate.to_string(), config.learning_rate.to_string())?;
-        let words = |config: &DeepConfig| format!("{:?}", (&config.held_out, config.augmentation, &config.architecture));
+        let words =
+            |config: &DeepConfig| format!("{:?}", (&config.held_out, config.augmentation, &config.architecture));
         same("settings", words(found), words(config))?;
         let mut trainer = Self::new(config, set)?;
         for (name, tensor) in trainer.tensors() {

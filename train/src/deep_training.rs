@@ -57,9 +57,8 @@ impl DeepConfig {
     }
 
     fn check(&self, set: &ImageSet) -> Result<(), TrainError> {
-        let fail = |field, value: String, limit: String, remedy| {
-            Err(TrainError::Config { field, value, limit, remedy })
-        };
+        let fail =
+            |field, value: String, limit: String, remedy| Err(TrainError::Config { field, value, limit, remedy });
         let images = set.train.labels.len();
         if self.data_set != set.set {
             let limit = self.data_set.to_string();
@@ -88,7 +87,8 @@ impl DeepConfig {
             return fail("learning_rate", value, "finite and above 0".into(), "leave it out for the recipe's own");
         }
         for layer in self.architecture.placed()? {
-            let most = layer.inputs() * ((1usize << layer.input_bits) - 1) << (layer.plan.weight_bits - 1);
+            let largest_weight = 1usize << (layer.plan.weight_bits - 1);
+            let most = layer.inputs() * ((1usize << layer.input_bits) - 1) * largest_weight;
             if most >= EXACT_SUMS {
                 let remedy = "give the layer fewer inputs or fewer bits: training holds sums in f32";
                 return fail("the largest sum of a layer", most.to_string(), format!("below {EXACT_SUMS}"), remedy);

@@ -282,10 +282,7 @@ mod tests {
             refused(&good()[..75]),
             "f ends at offset 75, its images (3 x 4 x 5) at offset 76: it is cut short, fetch it again"
         );
-        assert_eq!(
-            refused(&with(7, 4)),
-            "f announces 4 images at offset 4, the set has 3; this is another file"
-        );
+        assert_eq!(refused(&with(7, 4)), "f announces 4 images at offset 4, the set has 3; this is another file");
         assert_eq!(
             refused(&with(15, 6)),
             "f announces 6 pixels a row at offset 12, the set has 5; this is another file"

@@ -67,6 +67,14 @@ impl DataSet {
         }
     }
 
+    /// What provenance names: of a set of four files, SHA-256 of what `sha256sum` prints for them, decompressed, in the order of
+    /// [`FILES`]; of the digits, SHA-256 of their file.
+    pub fn sha256(self) -> String {
+        let Some(checksums) = self.checksums() else { return Digits::embedded().sha256 };
+        let lines = FILES.iter().zip(checksums).map(|((name, _), checksum)| format!("{checksum}  {name}\n"));
+        idx::sha256(lines.collect::<String>().as_bytes())
+    }
+
     /// Where to get the set.
     pub fn origin(self) -> &'static str {
         match self {
@@ -104,13 +112,11 @@ impl DataSet {
         let Some(checksums) = self.checksums() else { return Ok(ImageSet::of_digits(&Digits::embedded())) };
         let folder = folder.ok_or(TrainError::NoFolder { set: self, origin: self.origin() })?;
         let mut parts = Vec::with_capacity(FILES.len());
-        let mut listing = String::new();
         for ((name, layout), checksum) in FILES.iter().zip(checksums) {
             let path = self.find(folder, name)?;
             let file = path.display().to_string();
             let bytes = idx::read(&path)?;
             parts.push(checked_elements(&file, &bytes, layout, Some(checksum))?);
-            listing += &format!("{checksum}  {name}\n");
         }
         let mut parts = parts.into_iter();
         let mut part = |layout: &Layout| {
@@ -120,7 +126,7 @@ impl DataSet {
             Images { pixels: Array2::from_shape_vec(shape, pixels).expect("the layout was checked"), labels }
         };
         let (train, test) = (part(&TRAIN_IMAGES), part(&TEST_IMAGES));
-        Ok(ImageSet { set: self, train, test, sha256: idx::sha256(listing.as_bytes()) })
+        Ok(ImageSet { set: self, train, test, sha256: self.sha256() })
     }
 
     fn find(self, folder: &Path, name: &str) -> Result<PathBuf, TrainError> {
@@ -201,8 +207,7 @@ pub struct ImageSet {
     pub train: Images,
     /// The part to test on.
     pub test: Images,
-    /// Of a set of four files: SHA-256 of what `sha256sum` prints for them, decompressed, in the order of [`FILES`]; of the
-    /// digits: of their file.
+    /// [`DataSet::sha256`]; every file was found to have its published checksum.
     pub sha256: String,
 }
 

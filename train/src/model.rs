@@ -155,9 +155,8 @@ impl Model {
             let centred = sums - mean.clone();
             let variance = (centred.clone() * centred.clone()).mean_dim(0);
             let running = &mut self.statistics[index];
-            let moved = |old: &Tensor<2>, new: &Tensor<2>| {
-                old.clone() * (1.0 - MOMENTUM) + new.clone().inner() * MOMENTUM
-            };
+            let moved =
+                |old: &Tensor<2>, new: &Tensor<2>| old.clone() * (1.0 - MOMENTUM) + new.clone().inner() * MOMENTUM;
             running.mean = moved(&running.mean, &mean);
             running.variance = moved(&running.variance, &variance);
             let slope = taken() / (variance + EPSILON).sqrt();
@@ -255,9 +254,9 @@ mod tests {
         let gradients = (sums * pull).sum().backward();
 
         let (mut map_gradient, mut weight_gradient) = (vec![0f32; map_values.len()], vec![0f32; 54]);
-        for (image, y, x, output) in (0..images).flat_map(|i| {
-            (0..9).flat_map(move |place| (0..3).map(move |output| (i, place / 3, place % 3, output)))
-        }) {
+        for (image, y, x, output) in (0..images)
+            .flat_map(|i| (0..9).flat_map(move |place| (0..3).map(move |output| (i, place / 3, place % 3, output))))
+        {
             // Inputs of a window: map index and weight index, where there is a pixel.
             let window = |down: usize, right: usize| {
                 (0..18).filter_map(move |input| {
@@ -306,7 +305,8 @@ mod tests {
         let architecture = Architecture { input, input_bits: 4, layers };
         let mut model = Model::new(&architecture, "test", 1, 16, &Device::flex()).unwrap();
         // Bright above against bright below.
-        let images: Vec<f32> = (0..256).map(|i| if (i / 8 + i / 16) % 2 == 0 { (i % 13) as f32 } else { 0.0 }).collect();
+        let images: Vec<f32> =
+            (0..256).map(|i| if (i / 8 + i / 16) % 2 == 0 { (i % 13) as f32 } else { 0.0 }).collect();
         let labels: Vec<u8> = (0..16).map(|i| i % 2).collect();
         let losses: Vec<f64> = (0..40).map(|_| model.step(images.clone(), &labels, 0.05).0).collect();
         assert!(losses[39] < 0.5 * losses[0], "{losses:?}");

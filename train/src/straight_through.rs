@@ -29,11 +29,8 @@ fn straight_through<const D: usize>(x: Tensor<D>, quantized: Tensor<D>) -> Tenso
 /// Rounding is to the nearest, halves up: `floor(w + 0.5)`.
 pub fn integer_weights(latent: Tensor<2>, weight_bits: usize) -> Tensor<2> {
     let value = latent.clone().detach();
-    let quantized = if weight_bits == 1 {
-        value.greater_equal_elem(0.0).float() * 2.0 - 1.0
-    } else {
-        (value + 0.5).floor()
-    };
+    let quantized =
+        if weight_bits == 1 { value.greater_equal_elem(0.0).float() * 2.0 - 1.0 } else { (value + 0.5).floor() };
     straight_through(latent, quantized)
 }
 

@@ -162,7 +162,9 @@ fn checkpoint_of_another_run_or_a_damaged_one_is_refused() {
     assert_eq!(with(&|c| c.epochs = 2), format!("the checkpoint has epochs 1, this run asks for 2{ending}"));
     assert_eq!(with(&|c| c.batch = 32), format!("the checkpoint has batch 64, this run asks for 32{ending}"));
     assert_eq!(with(&|c| c.name = "x".into()), format!("the checkpoint has network test, this run asks for x{ending}"));
-    assert!(with(&|c| c.learning_rate = 0.5).starts_with("the checkpoint has learning_rate 0.01, this run asks for 0.5"));
+    assert!(
+        with(&|c| c.learning_rate = 0.5).starts_with("the checkpoint has learning_rate 0.01, this run asks for 0.5")
+    );
     assert!(with(&|c| c.held_out = Some(0..9)).starts_with("the checkpoint has settings (None, Augmentation"));
     for length in (0..bytes.len()).step_by(997) {
         let error = refused(&bytes[..length], &config);
@@ -200,7 +202,9 @@ fn settings_out_of_range_are_refused_with_the_numbers() {
     assert!(refused(&|c| c.architecture.layers.clear()).starts_with("layers is 0, must be at least 1"));
     assert!(refused(&|c| c.architecture.input_bits = 9).starts_with("input_bits is 9, must be 1..=8"));
     assert!(refused(&|c| c.architecture.layers[0].weight_bits = 0).starts_with("weight_bits is 0, must be 1..=8"));
-    assert!(refused(&|c| c.architecture.layers[0].code_bits = Some(5)).starts_with("code_bits is Some(5), must be 1..=4"));
+    assert!(
+        refused(&|c| c.architecture.layers[0].code_bits = Some(5)).starts_with("code_bits is Some(5), must be 1..=4")
+    );
     assert!(refused(&|c| c.architecture.layers[0].code_bits = None).contains("given by every layer but the last"));
     assert!(refused(&|c| c.architecture.layers[0].outputs = 0).starts_with("outputs is 0, must be at least 1"));
     assert!(refused(&|c| c.architecture.layers[0].pool = 9).starts_with("pool is 9, must be 1..=8"));
