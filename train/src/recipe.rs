@@ -54,12 +54,12 @@ pub fn named(name: &str, seed: u64) -> Result<DeepConfig, TrainError> {
         "mnist-dense" => (DataSet::Mnist, 4, dense(), 40, 100, 0.006, Augmentation { shift: 1, mirror: false }),
         "mnist-conv" => (DataSet::Mnist, 4, convolutional(), 12, 50, 0.006, Augmentation { shift: 1, mirror: false }),
         "mnist-binary" => {
-            let layers = vec![LayerPlan::dense(256, 1, 1), LayerPlan::dense(256, 1, 1), LayerPlan::classes(10, 1)];
+            let layers = vec![LayerPlan::dense(512, 1, 1), LayerPlan::classes(10, 1)];
             (DataSet::Mnist, 4, layers, 40, 100, 0.006, Augmentation { shift: 1, mirror: false })
         }
         "fashion-dense" => (DataSet::FashionMnist, 4, dense(), 40, 100, 0.006, Augmentation { shift: 0, mirror: true }),
         "fashion-conv" => {
-            (DataSet::FashionMnist, 4, convolutional(), 12, 50, 0.006, Augmentation { shift: 1, mirror: true })
+            (DataSet::FashionMnist, 4, convolutional(), 12, 50, 0.006, Augmentation { shift: 0, mirror: true })
         }
         _ => {
             return Err(TrainError::UnknownName { what: "network", name: name.into(), known: NAMES.join(", ") });
