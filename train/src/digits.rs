@@ -111,7 +111,7 @@ impl<F: FnMut(&str, usize, &EpochRecord)> Progress for F {
 /// Draws: stream `{streams} shuffle`, ChaCha stream number `epoch`, one `u64` r for each i from the last down to 1;
 /// row i changes places with row `floor(r (i + 1) / 2^64)`. Each epoch starts from ascending rows, so that an epoch
 /// depends on nothing before it and a checkpoint need not hold the generator.
-fn shuffled(mut rows: Vec<usize>, streams: &str, seed: u64, epoch: usize) -> Vec<usize> {
+pub(crate) fn shuffled(mut rows: Vec<usize>, streams: &str, seed: u64, epoch: usize) -> Vec<usize> {
     let mut random = stream(&format!("{streams} shuffle"), seed);
     random.set_stream(epoch as u64);
     for i in (1..rows.len()).rev() {

@@ -1,5 +1,7 @@
 //! What training refuses.
 
+use crate::idx::IdxError;
+use crate::image_set::DataSet;
 use bitline_golden::dataset::DatasetError;
 use bitline_golden::network::NetworkError;
 use bitline_golden::scale_factor::ScaleFactorError;
@@ -17,6 +19,36 @@ pub enum TrainError {
         name: String,
         /// The names there are.
         known: String,
+    },
+    /// There is nothing of that name.
+    #[error("there is no {what} {name:?}; there are {known}")]
+    UnknownName {
+        /// What was asked for.
+        what: &'static str,
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A data set is not built in and no folder was given.
+    #[error("{set} is not built in and no folder was given; {origin}, and give their folder with --data")]
+    NoFolder {
+        /// The set.
+        set: DataSet,
+        /// Where to get it.
+        origin: &'static str,
+    },
+    /// A file of a data set is not there.
+    #[error("{folder} has neither {name} nor {name}.gz; {origin}")]
+    MissingFile {
+        /// The set.
+        set: DataSet,
+        /// The folder.
+        folder: String,
+        /// The file's name, plain.
+        name: String,
+        /// Where to get it.
+        origin: &'static str,
     },
     /// A number in the configuration is out of its range.
     #[error("{field} is {value}, must be {limit}; {remedy}")]
@@ -78,6 +110,9 @@ pub enum TrainError {
     /// The data set is at fault.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// A file of a data set is at fault.
+    #[error(transparent)]
+    Idx(#[from] IdxError),
     /// The scale factor cannot be swept or applied.
     #[error(transparent)]
     ScaleFactor(#[from] ScaleFactorError),

@@ -7,11 +7,23 @@
 //!
 //! Index order: weights are `[output][input]`, images `[image][pixel]`.
 
+mod adam;
+pub mod architecture;
+pub mod augmentation;
+pub mod checkpoint;
+pub mod deep_training;
 pub mod device;
 pub mod digits;
 mod error;
+pub mod export;
+pub mod frozen;
+pub mod idx;
+pub mod image_set;
+mod model;
 pub mod quantization;
+pub mod recipe;
 mod softmax_regression;
+pub mod straight_through;
 pub mod study;
 pub mod trained;
 

@@ -15,6 +15,7 @@ mod run;
 mod sim;
 mod sim_program;
 mod train;
+mod train_network;
 mod verify;
 
 use clap::Subcommand;
@@ -47,7 +48,8 @@ pub fn shell_words<W: AsRef<str>>(words: &[W]) -> String {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train a float network on the digits; Ctrl-C leaves a checkpoint that the same command goes on from
+    /// Train a float network on the digits, or a network of integers on MNIST, Fashion-MNIST or the digits; Ctrl-C leaves a
+    /// checkpoint that the same command goes on from
     Train(train::TrainArguments),
     /// Quantize a trained network, its scale factor chosen in three ways
     Quantize(quantize::QuantizeArguments),

@@ -1,5 +1,6 @@
-//! `bitline train`: a float network from the digits.
+//! `bitline train`: a float network from the digits, or with `--network` one of the networks of integers in `networks/`.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,36 +10,58 @@ use bitline_golden::dataset::Digits;
 use bitline_golden::network::EpochRecord;
 use bitline_train::device::DeviceChoice;
 use bitline_train::digits::{TrainConfig, train};
+use bitline_train::recipe;
 use bitline_train::trained::Trained;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Verdict;
+use super::train_network;
 
 /// Arguments of `bitline train`.
 #[derive(Debug, Args)]
 pub struct TrainArguments {
+    /// Network to train, quantized from the start; without it, the digits' float network of one layer
+    #[arg(long, value_parser = PossibleValuesParser::new(recipe::NAMES))]
+    pub network: Option<String>,
+    /// Folder of the network's data set, four idx files, .gz or not; the digits are built in
+    #[arg(long, value_name = "DIR", requires = "network")]
+    pub data: Option<PathBuf>,
     /// Seed of the weights and of the order of the images
     #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Passes over the training images
-    #[arg(long, default_value_t = 600)]
-    epochs: usize,
-    /// Images of a step
-    #[arg(long, default_value_t = 16)]
-    batch: usize,
-    /// Step length of the gradient descent
-    #[arg(long, default_value_t = TrainConfig::default().learning_rate)]
-    learning_rate: f64,
+    pub seed: u64,
+    /// Passes over the training images [default: the network's own; 600 without --network]
+    #[arg(long)]
+    pub epochs: Option<usize>,
+    /// Images of a step [default: the network's own; 16 without --network]
+    #[arg(long)]
+    pub batch: Option<usize>,
+    /// Step length [default: the network's own; 0.01 without --network]
+    #[arg(long)]
+    pub learning_rate: Option<f64>,
+    /// Leave these training images out and evaluate them in place of the test images, to choose settings
+    #[arg(long, value_name = "FIRST..END", requires = "network", value_parser = range_parser)]
+    pub held_out: Option<Range<usize>>,
     /// Where Burn computes
     #[arg(long, default_value = "flex", value_parser = device_parser)]
-    device: DeviceChoice,
-    /// File of the trained network, and of the checkpoint that Ctrl-C leaves; one that is there is continued
-    #[arg(long, value_name = "FILE", default_value = "out/digits.trained.safetensors")]
-    out: PathBuf,
-    /// Begin anew even if the file is there
+    pub device: DeviceChoice,
+    /// File of the trained network [default: out/NETWORK.safetensors; out/digits.trained.safetensors without --network,
+    /// which is the checkpoint too]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// File of the checkpoint that every epoch writes; one that is there is continued [default:
+    /// out/NETWORK.checkpoint.safetensors]
+    #[arg(long, value_name = "FILE", requires = "network")]
+    pub checkpoint: Option<PathBuf>,
+    /// Begin anew even if there is a checkpoint
     #[arg(long)]
-    fresh: bool,
+    pub fresh: bool,
+}
+
+fn range_parser(text: &str) -> Result<Range<usize>, String> {
+    let parsed = text.split_once("..").and_then(|(first, end)| Some(first.parse().ok()?..end.parse().ok()?));
+    parsed.ok_or_else(|| "give the first row and the end, as in 1200..1500".to_string())
 }
 
 fn device_parser(text: &str) -> Result<DeviceChoice, String> {
@@ -75,8 +98,16 @@ pub fn make_folder_of(file: &std::path::Path) -> anyhow::Result<()> {
 
 /// Train.
 pub fn run(arguments: &TrainArguments) -> anyhow::Result<Verdict> {
-    let TrainArguments { seed, epochs, batch, learning_rate, device, ref out, fresh } = *arguments;
-    let config = TrainConfig { seed, epochs, batch, learning_rate, device, ..TrainConfig::default() };
+    if let Some(name) = &arguments.network {
+        return train_network::run(name, arguments);
+    }
+    let TrainArguments { seed, device, fresh, .. } = *arguments;
+    let default = TrainConfig::default();
+    let epochs = arguments.epochs.unwrap_or(default.epochs);
+    let batch = arguments.batch.unwrap_or(default.batch);
+    let learning_rate = arguments.learning_rate.unwrap_or(default.learning_rate);
+    let config = TrainConfig { seed, epochs, batch, learning_rate, device, ..default };
+    let out = &arguments.out.clone().unwrap_or_else(|| "out/digits.trained.safetensors".into());
     let checkpoint = (!fresh && out.exists()).then(|| Trained::load(out)).transpose()?;
     let done = checkpoint.as_ref().map_or(0, |trained| trained.history.len());
     if done > 0 {
