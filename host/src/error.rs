@@ -73,6 +73,15 @@ pub enum HostError {
         /// The engine.
         engine: Engine,
     },
+    /// A data set's files.
+    #[error(transparent)]
+    Data(#[from] bitline_train::TrainError),
+    /// A machine that runs no programs has its own images.
+    #[error("machine {machine} runs the digits, which are built in; leave --data out, or give --machine mnist")]
+    RunsNoData {
+        /// The machine.
+        machine: String,
+    },
     /// The hardware stopped a program.
     #[error("machine {machine} stopped the program at instruction {at}: {}; compile the network again, or look at the program with `bitline disassemble`", fault_words(*kinds))]
     HardwareFault {

@@ -264,7 +264,8 @@ impl Logic for DeepCore {
             self.feed.faults.val() | self.activation.faults.val() | self.tile_fault.val() | self.plane_fault.val();
         self.program_memory.read_address.next = self.control.program_address.val();
         self.program_memory.read_word.next = self.offset.val();
-        self.program_memory.write_enable.next = self.write_enable.val() & (self.region.val() == self.program_region.val());
+        self.program_memory.write_enable.next =
+            self.write_enable.val() & (self.region.val() == self.program_region.val());
         self.program_memory.write_address.next = self.offset.val() >> 3;
         self.program_memory.write_word.next = self.offset.val();
         self.program_memory.write_data.next = self.write_data.val();

@@ -13,7 +13,7 @@ use bitline_host::HostError;
 use bitline_host::deep::DeepProblem;
 use bitline_host::deep::board::DeepBoard;
 use bitline_host::deep::engine::{DeepEngine, GoldenEngine};
-use bitline_host::deep::images::{DigitImages, ImageSource, MadeUpImages};
+use bitline_host::deep::images::{DigitImages, ImageSource, MadeUpImages, TestImages};
 use bitline_host::deep::outcome::{self, Stage};
 use bitline_host::engine::{Engine, EngineOptions};
 use bitline_host::link::{Client, ClientOptions, InProcessPort};
@@ -32,6 +32,8 @@ pub struct ProgramRun<'a> {
     pub program: Option<&'a Path>,
     /// Make images up from this seed; else the digits.
     pub seed: Option<u64>,
+    /// Take the test images of a data set in this folder.
+    pub data: Option<&'a Path>,
     /// That many images.
     pub images: Option<usize>,
     /// Print one JSON object.
@@ -47,15 +49,20 @@ pub fn run(what: ProgramRun<'_>, options: &EngineOptions) -> anyhow::Result<Verd
     if options.vcd.is_some() && engine != Engine::Rusthdl {
         bail!(HostError::ProgramLacks { option: "--vcd" });
     }
-    let source: Box<dyn ImageSource> = match what.seed {
-        Some(seed) => Box::new(MadeUpImages(seed)),
-        None => Box::new(DigitImages),
+    let network = what.network.map(Network::load).transpose()?;
+    let source: Box<dyn ImageSource> = match (what.data, what.seed) {
+        (Some(folder), _) => {
+            let trained_on = network.as_ref().map_or("mnist", |network| &network.provenance.data_set);
+            Box::new(TestImages { set: trained_on.parse()?, folder: folder.into() })
+        }
+        (None, Some(seed)) => Box::new(MadeUpImages(seed)),
+        (None, None) => Box::new(DigitImages),
     };
-    let problem = match (what.program, what.network) {
+    let problem = match (what.program, network) {
         (Some(file), _) => DeepProblem::of_program(what.machine, file, source.as_ref(), what.images)?,
-        (None, Some(file)) => {
-            let name = file.display().to_string();
-            DeepProblem::of_network(what.machine, Network::load(file)?, name, source.as_ref(), what.images)?
+        (None, Some(network)) => {
+            let name = what.network.map(|file| file.display().to_string()).unwrap_or_default();
+            DeepProblem::of_network(what.machine, network, name, source.as_ref(), what.images)?
         }
         (None, None) => {
             let (network, name) = shipped_network()?;
