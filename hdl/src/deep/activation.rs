@@ -90,6 +90,7 @@ pub struct Activation {
     results: ResultMemory,
     done: DFF<Bit>,
     ranked: DFF<Bit>,
+    broken: DFF<Bit>,
     entry: Bus<Local>,
     tag: Bus<Local>,
     entries_past: Bus<Local>,
@@ -165,6 +166,7 @@ impl Activation {
             results: ResultMemory::new(machine),
             done: DFF::default(),
             ranked: DFF::default(),
+            broken: DFF::default(),
             entry: Bus::new(word_bits),
             tag: Bus::new(ADDRESS_BITS + 3 + word_bits),
             entries_past: Bus::new(17),
@@ -198,7 +200,7 @@ impl Logic for Activation {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, threshold, pool, sum_rank, results);
-        dff_setup!(self, clock, done, ranked);
+        dff_setup!(self, clock, done, ranked, broken);
         // Codes.
         self.threshold.valid.next = self.valid.val() & !self.ranks.val() & !self.cut.val();
         self.threshold.lane_valid.next = self.lanes.val();
@@ -240,7 +242,7 @@ impl Logic for Activation {
         self.pool_final.next = (self.threshold.code_tag.val() >> self.final_bit.val()) & 1;
         self.pool.tag.next =
             (self.threshold.code_tag.val() & self.place_mask.val()) + (self.pool_final.val() << self.first_bit.val());
-        self.store_enable.next = self.pool.pooled_valid.val();
+        self.store_enable.next = self.pool.pooled_valid.val() & !self.broken.q.val();
         self.store_lanes.next = self.pool.pooled_lane_valid.val();
         self.store_address.next = (self.pool.pooled_tag.val() & self.place_mask.val())
             + (self.pool.pooled_word.val() << self.lane_bits.val());
@@ -299,6 +301,13 @@ impl Logic for Activation {
         self.place_fault.next = 0;
         if self.valid.val() & !self.ranks.val() & (self.place_past.val() > self.codes_end.val()) {
             self.place_fault.next = self.fault_address.val();
+        }
+        // What lies past the end is not stored: the images are there.
+        if self.place_fault.val().any() {
+            self.broken.d.next = true;
+        }
+        if self.layer_start.val() {
+            self.broken.d.next = false;
         }
         self.faults.next = self.start_fault.val() | self.place_fault.val();
     }
