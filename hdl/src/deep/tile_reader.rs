@@ -211,7 +211,10 @@ impl Logic for TileReader {
         // A window's last read waits for its last code, also where the tiles leave rows of it out.
         self.going.next = self.reading.q.val()
             & (self.row_group_register.q.val() < self.ready.val())
-            & !(self.rows_last.val() & self.planes_end.val() & self.group_last.val() & (self.ready.val() != self.all_groups.val()))
+            & !(self.rows_last.val()
+                & self.planes_end.val()
+                & self.group_last.val()
+                & (self.ready.val() != self.all_groups.val()))
             & !(self.rows_last.val() & self.planes_end.val() & (self.spacing.q.val() > 1));
         self.read.next = self.going.val();
         self.released.next = self.going.val() & self.rows_last.val() & self.planes_end.val() & self.group_last.val();
