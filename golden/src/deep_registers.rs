@@ -110,7 +110,7 @@ pub fn column_offset(machine: &DeepMachine, tile: usize, column: usize) -> u16 {
 /// compares with node 2^stage + what the stages before it found.
 pub fn threshold_node(bits: usize, index: usize) -> usize {
     let stage = bits - 1 - (index + 1).trailing_zeros() as usize;
-    (1 << stage) + (index + 1 >> (bits - stage))
+    (1 << stage) + ((index + 1) >> (bits - stage))
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ fn compare(machine: &DeepMachine, network: &Network, images: &[Vec<u8>], what: &
         let margin = wide(&mut core, DeepRegion::Results, result_offset(machine, slot, machine.sums + 1));
         assert_eq!(
             (class, margin),
-            (u32::from(verdict.class), verdict.margin as u32),
+            (u32::from(verdict.class), verdict.margin),
             "{what}: verdict of image {slot}"
         );
         assert_eq!(core.done[slot], (slot as u64, Some(u64::from(verdict.class))), "{what}: image {slot}");
