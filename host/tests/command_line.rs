@@ -95,6 +95,17 @@ fn wrong_arguments_exit_with_2_and_say_why() {
         (&["run", "--port", "/dev/no-such-port"], "plug the board in, or start a virtual one with `bitline board`"),
         (&["run", "--port", "/dev/null"], "port /dev/null cannot be opened"),
         (&["train", "--epochs", "0", "--out", "/tmp/bitline-never"], "epochs is 0"),
+        (&["train", "--network", "mnist-huge"], "mnist-conv"),
+        (
+            &["train", "--network", "mnist-dense"],
+            "mnist is not built in and no folder was given; get MNIST's four files",
+        ),
+        (
+            &["train", "--network", "mnist-dense", "--data", "no/such"],
+            "no/such has neither train-images-idx3-ubyte nor",
+        ),
+        (&["train", "--network", "digits-conv", "--held-out", "5"], "give the first row and the end, as in 1200..1500"),
+        (&["train", "--data", "."], "--network"),
         (&["quantize", "--trained", "no/such"], "no/such cannot be read"),
         (&["quantize", "--choice", "luck"], "held-out-folds"),
         (&["juggle"], "unrecognized subcommand"),
@@ -189,6 +200,36 @@ fn train_stopped_and_continued_gives_the_same_file() {
     assert!(stderr(&output).contains("continuing after epoch 2"), "{}", stderr(&output));
     assert!(std::fs::read(&files[0]).unwrap() == std::fs::read(&files[1]).unwrap());
     files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+}
+
+/// A network is trained, continued from its checkpoint after the file is gone, and refused a checkpoint of other settings.
+#[test]
+fn train_network_writes_a_network_and_goes_on_from_its_checkpoint() {
+    let (out, checkpoint) = (scratch("network"), scratch("network.checkpoint"));
+    let train = |more: &[&str]| {
+        let files = ["--out", out.to_str().unwrap(), "--checkpoint", checkpoint.to_str().unwrap()];
+        bitline(&[&["train", "--network", "digits-hidden", "--seed", "7", "--epochs", "2"][..], &files, more].concat())
+    };
+    let output = train(&[]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let network = Network::load(&out).unwrap();
+    assert_eq!(network.provenance.command, "bitline train --network digits-hidden --seed 7 --epochs 2");
+    let correct = network.history[1].test_correct;
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(text.contains(&format!("test      {correct}/297 correct")), "{text}");
+
+    let whole = std::fs::read(&out).unwrap();
+    std::fs::remove_file(&out).unwrap();
+    let output = train(&[]);
+    assert!(stderr(&output).contains("continuing after epoch 2; --fresh begins anew"), "{}", stderr(&output));
+    assert!(std::fs::read(&out).unwrap() == whole);
+    let output = train(&["--batch", "20"]);
+    assert_eq!(status(&output), 2);
+    let refusal = "the checkpoint has batch 50, this run asks for 20";
+    assert!(stderr(&output).contains(refusal), "{}", stderr(&output));
+    assert_eq!(status(&train(&["--fresh"])), 0);
+    assert!(std::fs::read(&out).unwrap() == whole);
+    [out, checkpoint].iter().for_each(|file| std::fs::remove_file(file).unwrap());
 }
 
 #[test]
