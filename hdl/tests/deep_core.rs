@@ -154,11 +154,7 @@ fn compare(machine: &DeepMachine, network: &Network, images: &[Vec<u8>], what: &
         assert_eq!(sums, expected.sums, "{what}: sums of image {slot}");
         let class = wide(&mut core, DeepRegion::Results, result_offset(machine, slot, machine.sums));
         let margin = wide(&mut core, DeepRegion::Results, result_offset(machine, slot, machine.sums + 1));
-        assert_eq!(
-            (class, margin),
-            (u32::from(verdict.class), verdict.margin),
-            "{what}: verdict of image {slot}"
-        );
+        assert_eq!((class, margin), (u32::from(verdict.class), verdict.margin), "{what}: verdict of image {slot}");
         assert_eq!(core.done[slot], (slot as u64, Some(u64::from(verdict.class))), "{what}: image {slot}");
         for (sum, layer) in layers.iter_mut().zip(&expected.layers) {
             sum.iter_mut().zip(record(layer)).for_each(|(sum, more)| *sum += more);
