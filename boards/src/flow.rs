@@ -12,6 +12,7 @@ use crate::usage::{Cells, Usage};
 use crate::wrapper;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::Machine;
+use bitline_golden::registers::find;
 use bitline_hdl::deep::core::DeepContents;
 use bitline_hdl::export::{ExportOptions, deep_verilog, verilog};
 use bitline_hdl::simulation::{build_hash, deep_build_hash};
@@ -239,12 +240,14 @@ pub fn build_of(verilog: &str) -> Option<u64> {
 
 /// A hash of Verilog without the build hash in it: gateware that a change did not touch keeps its own.
 pub fn design_hash(verilog: &str) -> String {
-    let mut text = verilog.to_string();
-    if let Some(build) = build_of(verilog) {
-        text = text.replace(&format!("{build:016x}"), "");
-        for word in 0..4 {
-            text = text.replace(&format!("= 16'h{:04x};", build >> (16 * word) & 0xffff), "= build hash;");
-        }
+    let Some(build) = build_of(verilog) else { return hash(&[verilog.as_bytes()]) };
+    let mut text = verilog.replace(&format!("{build:016x}"), "");
+    let first = usize::from(find("build_hash").offset);
+    for word in 0..4 {
+        // By its place: another constant may have the same value.
+        let low = 16 * (first + word);
+        let own = format!("assign words[{}:{low}] = ", low + 15);
+        text = text.replace(&format!("{own}16'h{:x};", build >> (16 * word) & 0xffff), &format!("{own}build hash;"));
     }
     hash(&[text.as_bytes()])
 }
@@ -344,8 +347,8 @@ mod tests {
         assert_eq!(build_of(&verilog), Some(flow.build_hash()));
         // The same gateware, exported after a comment in its source changed.
         let mut other = verilog.replace(&format!("{:016x}", flow.build_hash()), "00ff11ee22dd33cc");
-        for (word, literal) in ["33cc", "22dd", "11ee", "00ff"].iter().enumerate() {
-            let own = format!("= 16'h{:04x};", flow.build_hash() >> (16 * word) & 0xffff);
+        for (word, literal) in ["33cc", "22dd", "11ee", "ff"].iter().enumerate() {
+            let own = format!("= 16'h{:x};", flow.build_hash() >> (16 * word) & 0xffff);
             assert!(other.contains(&own), "{own}");
             other = other.replace(&own, &format!("= 16'h{literal};"));
         }
