@@ -76,7 +76,7 @@ fn compile_reports_where_layers_go_and_how_long_they_take() {
     assert_eq!(layers[1]["first_tile"], 2);
     assert_eq!(report["tiles"]["used"], 2 + 2 * 4 + 10 * 3);
     let cycles: u64 = layers.iter().map(|layer| layer["cycles"].as_u64().unwrap()).sum();
-    assert_eq!(report["cycles"].as_u64(), Some(cycles + 2), "and `halt`");
+    assert_eq!(report["cycles"].as_u64(), Some(cycles + 3), "and `halt`, which waits for the last `count`");
     for layer in layers {
         let clocks: u64 = layer["clocks"].as_object().unwrap().values().map(|clocks| clocks.as_u64().unwrap()).sum();
         assert_eq!(layer["cycles"].as_u64(), Some(clocks));
@@ -121,7 +121,7 @@ fn compile_reports_where_layers_go_and_how_long_they_take() {
     ]));
     for result in [&of_program, &of_network] {
         assert_eq!(result["equal"], true);
-        assert_eq!(result["counters"]["cycles"]["hardware"].as_u64(), Some(2 * (cycles + 2)));
+        assert_eq!(result["counters"]["cycles"]["hardware"].as_u64(), Some(2 * (cycles + 3)));
     }
     assert_eq!(of_program["counters"], of_network["counters"]);
     assert_eq!(of_network["codes_compared"], 2 * (14 * 14 * 8 + 6 * 6 * 16));
