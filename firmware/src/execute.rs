@@ -9,6 +9,7 @@
 use crate::isa::{Instruction, Opcode};
 use crate::program::{Program, Target};
 use crate::timing::{Clocks, predict};
+use crate::verify::copies_onto_itself;
 use bitline_golden::argmax::{Verdict, argmax};
 use bitline_golden::column::current;
 use bitline_golden::deep_machine::MOST_COLUMNS;
@@ -62,11 +63,11 @@ impl LayerCounters {
 /// What stops a program that is not sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FaultKind {
-    /// The program memory ends before a `halt`.
+    /// The program memory is full, and ends before a `halt`.
     #[error("the program memory ends before a `halt`")]
     End,
-    /// A code outside the memory, or outside the image.
-    #[error("a code outside the memory, or outside the image")]
+    /// A code outside the memory, or outside the image, or a copy onto what it reads.
+    #[error("a code outside the memory, or outside the image, or a copy onto what it reads")]
     Address,
     /// A tile that is not there.
     #[error("a tile that is not there")]
@@ -74,8 +75,10 @@ pub enum FaultKind {
     /// A threshold entry that is not there, or that a layer may not begin with.
     #[error("a threshold entry that is not there, or that a layer may not begin with")]
     Threshold,
-    /// A window that the window memory does not hold, or more sums than a result.
-    #[error("a window that the window memory does not hold, or more sums than a result")]
+    /// A window that the window memory does not hold, planes that a code does not have, or more sums than tiles or a result.
+    #[error(
+        "a window that the window memory does not hold, planes that a code does not have, or more sums than tiles or a result"
+    )]
     Size,
     /// A record that is not there.
     #[error("a record that is not there")]
@@ -124,7 +127,9 @@ pub struct Executor<'a> {
     target: &'a Target,
     /// `[tile][column]`, a bit a row, bit 0 of word 0 first.
     devices: Vec<Vec<Vec<u64>>>,
-    /// Of each instruction.
+    /// What the program memory holds, up to the `halt` that its zeros are behind a program that is shorter.
+    instructions: Vec<Instruction>,
+    /// Of each of them.
     clocks: Vec<Clocks>,
 }
 
@@ -133,7 +138,11 @@ impl<'a> Executor<'a> {
     pub fn new(program: &'a Program, target: &'a Target) -> Self {
         let column = |column: &Vec<bool>| words(column.len(), |row| column[row]);
         let devices = program.tiles.iter().map(|tile| tile.columns.iter().map(column).collect()).collect();
-        Self { program, target, devices, clocks: predict(&program.instructions, &target.limits) }
+        let zeros = std::iter::once(Opcode::Halt.operation().smallest());
+        let instructions = program.instructions.iter().copied().chain(zeros);
+        let instructions: Vec<Instruction> = instructions.take(target.limits.instructions).collect();
+        let clocks = predict(&instructions, &target.limits);
+        Self { program, target, devices, instructions, clocks }
     }
 
     /// Run one image, as [`execute`] does, and show the activation memory after each `count`, with the record it counts in.
@@ -167,7 +176,7 @@ fn planes_of(codes: &[u8], row_groups: usize, planes: usize, tile_rows: usize) -
 }
 
 fn run(executor: &Executor<'_>, image: &[u8], show: &mut dyn FnMut(usize, &[u8])) -> Result<ImageResult, Fault> {
-    let Executor { program, target, devices, clocks } = executor;
+    let Executor { program, target, devices, instructions, clocks } = executor;
     let limits = &target.limits;
     let mut image = image.to_vec();
     image.resize(limits.image_codes, 0);
@@ -186,7 +195,7 @@ fn run(executor: &Executor<'_>, image: &[u8], show: &mut dyn FnMut(usize, &[u8])
         counted: LayerCounters::default(),
         set_up: [None; 5],
     };
-    for (at, (instruction, clocks)) in program.instructions.iter().zip(clocks).enumerate() {
+    for (at, (instruction, clocks)) in instructions.iter().zip(clocks).enumerate() {
         match run.step(instruction, clocks) {
             Ok(true) if instruction.opcode() == Opcode::Count => show(instruction.get("layer"), &run.result.memory),
             Ok(true) => {}
@@ -194,7 +203,7 @@ fn run(executor: &Executor<'_>, image: &[u8], show: &mut dyn FnMut(usize, &[u8])
             Err(kind) => return Err(Fault { instruction: at, kind }),
         }
     }
-    Err(Fault { instruction: program.instructions.len(), kind: FaultKind::End })
+    Err(Fault { instruction: instructions.len(), kind: FaultKind::End })
 }
 
 struct Run<'a> {
@@ -212,8 +221,10 @@ impl Run<'_> {
     /// Whether there is a next instruction.
     fn step(&mut self, instruction: &Instruction, clocks: &Clocks) -> Result<bool, FaultKind> {
         let get = |name| instruction.get(name);
-        self.result.counters.cycles += clocks.cycles();
-        self.result.counters.busy_cycles += clocks.busy;
+        // Those of a layer that ends in a fault may be any number.
+        let counters = &mut self.result.counters;
+        counters.cycles = counters.cycles.saturating_add(clocks.cycles());
+        counters.busy_cycles = counters.busy_cycles.saturating_add(clocks.busy);
         match instruction.opcode() {
             Opcode::Halt => return Ok(false),
             Opcode::Window | Opcode::Tiles | Opcode::Thresholds | Opcode::Pool | Opcode::Output => {
@@ -230,6 +241,9 @@ impl Run<'_> {
                 self.result.verdict = (self.result.sums.len() > 1).then(|| argmax(&self.result.sums));
             }
             Opcode::Copy => {
+                if copies_onto_itself(instruction) {
+                    return Err(FaultKind::Address);
+                }
                 for i in 0..get("codes") {
                     let code = self.code(get("image") == 1, get("from") + i)?;
                     self.store(get("to") + i, code)?;
@@ -273,7 +287,7 @@ impl Run<'_> {
             for i in 0..window.get("codes") {
                 codes.push(self.code(image, base + segment * pitch + i)?);
             }
-            if codes.len() > self.target.limits.row_groups * self.target.limits.tile_rows {
+            if codes.len() + usize::from(bias != 0) > self.target.limits.row_groups * self.target.limits.tile_rows {
                 return Err(FaultKind::Size);
             }
         }
@@ -284,6 +298,9 @@ impl Run<'_> {
     /// The layer's sums in one window: every output group, every row group, every plane.
     fn sums(&mut self, base: usize) -> Result<Vec<i32>, FaultKind> {
         let (limits, tiles) = (self.target.limits, self.set_up(Opcode::Tiles)?);
+        if tiles.get("planes") > limits.code_bits {
+            return Err(FaultKind::Size);
+        }
         let codes = self.window(base)?;
         let (columns, outputs, planes) = (tiles.get("columns"), tiles.get("outputs"), tiles.get("planes"));
         let (first, row_groups, output_groups) =
@@ -321,7 +338,8 @@ impl Run<'_> {
             return Err(FaultKind::Size);
         }
         sums.truncate(outputs);
-        self.result.counters.macs += (codes.len() * outputs) as u64;
+        // Rows of a window beyond the row groups are not read.
+        self.result.counters.macs += (codes.len().min(row_groups * limits.tile_rows) * outputs) as u64;
         Ok(sums)
     }
 

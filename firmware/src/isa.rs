@@ -118,7 +118,7 @@ pub const OPERATIONS: [Operation; 11] = [
         name: "halt",
         fields: &[],
         cycles: Cycles::Fixed(INSTRUCTION_CYCLES),
-        doc: "ends the program for this image; the next image starts it again",
+        doc: "ends the program for this image; the next image starts it again. The program memory is zeros where nothing was loaded: a `halt`",
     },
     Operation {
         opcode: Opcode::Window,
@@ -224,7 +224,7 @@ pub const OPERATIONS: [Operation; 11] = [
             whole("codes", 3, 1, "codes"),
         ],
         cycles: Cycles::Codes,
-        doc: "moves codes, lowest address first",
+        doc: "moves codes; within the activation memory none to where it reads one",
     },
     Operation {
         opcode: Opcode::Fill,

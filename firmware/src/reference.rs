@@ -1,6 +1,6 @@
 //! The reference page of the instruction set, made from the table.
 
-use crate::isa::{Cycles, INSTRUCTION_CYCLES, MOVE_CYCLES, OPERATIONS, WORDS};
+use crate::isa::{COUNT_CYCLES, Cycles, IMAGE_CYCLES, INSTRUCTION_CYCLES, MOVE_CYCLES, OPERATIONS, WORDS};
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
@@ -46,6 +46,10 @@ pub fn page() -> String {
         };
         text += &format!("| {} | `{}` | {clocks} | {} |\n", operation.opcode as u16, operation.name, operation.doc);
     }
+    text += &format!(
+        "\nAn image begins with {IMAGE_CYCLES} clocks in which its first instruction is fetched and decoded; later ones are fetched and decoded \
+         meanwhile. A `count` or `halt`\nis done {COUNT_CYCLES} clocks after the last `count`, or later, and waits for that.\n"
+    );
     for operation in OPERATIONS.iter().filter(|operation| !operation.fields.is_empty()) {
         text += &format!(
             "\n`{}`:\n\n| field | word (of {WORDS}) | bits | legal | what it is |\n| --- | --- | --- | --- | --- |\n",

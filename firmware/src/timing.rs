@@ -56,7 +56,8 @@ pub struct Clocks {
 impl Clocks {
     /// All clocks.
     pub fn cycles(&self) -> u64 {
-        self.busy + self.feeding + self.leaving + self.moving + self.latency
+        let parts = [self.busy, self.feeding, self.leaving, self.moving, self.latency];
+        parts.into_iter().fold(0, u64::saturating_add)
     }
 
     /// The clocks of both.
@@ -103,41 +104,62 @@ pub fn layer_clocks(run: &Instruction, set_up: &LayerSetUp, limits: &Limits) -> 
         Some(pool) if run.opcode() == Opcode::Read => run.get("wide") * run.get("high") * pool.get("size").pow(2),
         _ => 1,
     };
-    let gathering = Gathering::new(window, limits);
     let planes = tiles.get("planes").div_ceil(limits.plane_lanes) as u64;
     let (row_groups, output_groups) = (field("row_groups"), field("output_groups"));
+    let gathering = Gathering::new(window, limits, row_groups as usize);
     let leave = (limits.tile_columns / tiles.get("columns")).div_ceil(limits.output_lanes) as u64;
 
     let mut clocks = instruction_clocks(run, limits);
-    // Clocks of the layer, from 0, the one after its instruction: when the gatherer is through with a window, when buffers
-    // are free, when the reader goes on, and from when on a group's outputs may leave.
-    let (mut gathered, mut free, mut next, mut leaves) = (GATHER_CYCLES, [0; 2], 0u64, 0u64);
-    for window in 0..windows {
-        let start = gathered.max(free[window % 2]);
-        gathered = start + gathering.chunks;
+    let mut walk = Walk { gathered: GATHER_CYCLES, ..Walk::default() };
+    let mut before: Option<Walk> = None;
+    let mut window = 0;
+    while window < windows {
+        if window % 2 == 0 {
+            match before {
+                // Two windows that begin as the two before them did take as long, and so do all that follow.
+                Some(before) if walk.begins_as(&before) => {
+                    let pairs = (windows - window) / 2;
+                    walk.go_on(&before, pairs as u64);
+                    window += 2 * pairs;
+                    if window == windows {
+                        break;
+                    }
+                }
+                // The watchdog ends the image long before: however many clocks follow, they are too many.
+                Some(_) if walk.next > limits.cycles => break,
+                _ => {}
+            }
+            before = Some(walk);
+        }
+        let start = walk.gathered.max(walk.free[window % 2]);
+        walk.gathered = start + gathering.chunks;
         for group in 0..output_groups {
             if group == 0 {
                 for row_group in 0..row_groups {
                     let ready = start + gathering.last_chunk(row_group as usize) + GATHER_TO_READ;
-                    clocks.feeding += ready.saturating_sub(next);
-                    next = next.max(ready) + planes;
+                    walk.feeding += ready.saturating_sub(walk.next);
+                    walk.next = walk.next.max(ready) + planes;
                 }
             } else {
                 // All row groups are there for the further output groups.
-                next += row_groups * planes;
+                walk.next += row_groups * planes;
+            }
+            if group + 1 == output_groups {
+                // A window's last read waits for its last code, also where the tiles leave rows of it out.
+                let whole = start + gathering.chunks - 1 + GATHER_TO_READ;
+                walk.feeding += whole.saturating_sub(walk.next - 1);
+                walk.next = walk.next.max(whole + 1);
             }
             // The group's last read waits until the outputs before it have left.
-            clocks.leaving += leaves.saturating_sub(next - 1);
-            next = next.max(leaves + 1);
-            leaves = next - 1 + leave;
+            walk.leaving += walk.leaves.saturating_sub(walk.next - 1);
+            walk.next = walk.next.max(walk.leaves + 1);
+            walk.leaves = walk.next - 1 + leave;
         }
-        free[window % 2] = next - 1 + FREE_TO_GATHER;
-        if next > limits.cycles {
-            // The watchdog ends the image long before: however many clocks follow, they are too many.
-            break;
-        }
+        walk.free[window % 2] = walk.next - 1 + FREE_TO_GATHER;
+        window += 1;
     }
-    clocks.busy = windows as u64 * output_groups * row_groups * planes;
+    (clocks.feeding, clocks.leaving) = (walk.feeding, walk.leaving);
+    clocks.busy = (output_groups * row_groups * planes).saturating_mul(windows as u64);
     clocks.latency += READ_TO_ROWS + count_cycles(limits.tile_rows) + COUNTS_TO_SUMS + leave - 2;
     clocks.latency += match run.opcode() {
         Opcode::Classify => field("outputs") + RANKING_CYCLES,
@@ -146,16 +168,54 @@ pub fn layer_clocks(run: &Instruction, set_up: &LayerSetUp, limits: &Limits) -> 
     clocks
 }
 
+/// How far a layer is. Clocks count from 0, the one after the layer's instruction.
+#[derive(Clone, Copy, Default)]
+struct Walk {
+    /// The gatherer is through with its window.
+    gathered: u64,
+    /// A buffer is free.
+    free: [u64; 2],
+    /// The reader goes on.
+    next: u64,
+    /// The outputs of the next group may leave.
+    leaves: u64,
+    /// Clocks so far that the reader waited for the gatherer.
+    feeding: u64,
+    /// Clocks so far that it waited for outputs.
+    leaving: u64,
+}
+
+impl Walk {
+    /// Whether everything lies around the next read as it did before: what follows is then the same, only later.
+    fn begins_as(&self, before: &Self) -> bool {
+        let later = self.next - before.next;
+        let clocks = |walk: &Self| [walk.gathered, walk.free[0], walk.free[1], walk.leaves];
+        clocks(self).into_iter().zip(clocks(before)).all(|(now, then)| now - then == later)
+    }
+
+    /// What came since `before`, so many times more.
+    fn go_on(&mut self, before: &Self, times: u64) {
+        let more = |now: &mut u64, then: u64| *now = now.saturating_add((*now - then).saturating_mul(times));
+        more(&mut self.gathered, before.gathered);
+        more(&mut self.free[0], before.free[0]);
+        more(&mut self.free[1], before.free[1]);
+        more(&mut self.next, before.next);
+        more(&mut self.leaves, before.leaves);
+        more(&mut self.feeding, before.feeding);
+        more(&mut self.leaving, before.leaving);
+    }
+}
+
 /// How the codes of a window come, the same for every window of a layer.
 struct Gathering {
     /// Clocks that a window takes.
     chunks: u64,
-    /// For each row group that has codes, the chunk, from 0, after which it is whole.
+    /// For each row group that has codes and is read, the chunk, from 0, after which it is whole.
     last_chunks: Vec<u64>,
 }
 
 impl Gathering {
-    fn new(window: &Instruction, limits: &Limits) -> Self {
+    fn new(window: &Instruction, limits: &Limits, row_groups: usize) -> Self {
         let (segments, codes) = (window.get("segments"), window.get("codes"));
         let chunks_of_segment = codes.div_ceil(limits.gather_lanes);
         let has_bias = window.get("bias") != 0;
@@ -170,7 +230,9 @@ impl Gathering {
         };
         Self {
             chunks: (segments * chunks_of_segment + usize::from(has_bias)) as u64,
-            last_chunks: (0..rows.div_ceil(limits.tile_rows)).map(|row_group| last(row_group) as u64).collect(),
+            last_chunks: (0..rows.div_ceil(limits.tile_rows).min(row_groups))
+                .map(|row_group| last(row_group) as u64)
+                .collect(),
         }
     }
 

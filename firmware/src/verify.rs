@@ -93,6 +93,20 @@ pub enum VerifyError {
         /// What it has to be a multiple of.
         of: usize,
     },
+    /// A `copy` writes to what it reads.
+    #[error(
+        "instruction {at}: `copy` of {codes} codes from {from} to {to} writes to codes that it reads; copy them by way of others"
+    )]
+    Overlap {
+        /// Instruction, from 0.
+        at: usize,
+        /// Address of the first code.
+        from: usize,
+        /// Address it goes to.
+        to: usize,
+        /// Codes.
+        codes: usize,
+    },
     /// A field does not follow from the others.
     #[error("instruction {at}: {what} is {found}, must be {expected} by what was set up; compile again")]
     Disagree {
@@ -146,6 +160,10 @@ pub fn verify(program: &[Instruction], limits: &Limits) -> Result<(), VerifyErro
                 let from = if instruction.get("image") == 1 { limits.image_codes } else { limits.codes };
                 reach("the last code that is copied", instruction.get("from") + codes, from)?;
                 reach("the place of the last copied code", instruction.get("to") + codes, limits.codes)?;
+                if copies_onto_itself(instruction) {
+                    let (from, to) = (instruction.get("from"), instruction.get("to"));
+                    return Err(VerifyError::Overlap { at, from, to, codes });
+                }
             }
             Opcode::Fill => {
                 reach("the last code that is set", instruction.get("to") + instruction.get("codes"), limits.codes)?;
@@ -155,6 +173,11 @@ pub fn verify(program: &[Instruction], limits: &Limits) -> Result<(), VerifyErro
         }
     }
     Ok(())
+}
+
+/// Whether a `copy` within the activation memory writes to codes that it reads.
+pub(crate) fn copies_onto_itself(copy: &Instruction) -> bool {
+    copy.get("image") == 0 && copy.get("from").abs_diff(copy.get("to")) < copy.get("codes")
 }
 
 fn within(at: usize, what: &'static str, reached: usize, limit: usize) -> Result<(), VerifyError> {

@@ -242,21 +242,45 @@ fn packed_columns_are_goldens_where_quantizers_clamp_and_hrs_devices_leak() {
 }
 
 #[test]
-fn a_program_without_halt_ends_in_a_fault() {
+fn a_program_ends_in_halt_or_where_the_memory_is_zeros() {
+    let mut target = target();
+    let mut program = compile(&Draw(1).network(), &target).unwrap().program;
+    let halted = execute(&program, &target, &[]).unwrap();
+    assert_eq!(program.instructions.pop().unwrap().operation().name, "halt");
+    assert_eq!(execute(&program, &target, &[]).unwrap(), halted, "to the last clock");
+    // A memory that is full has no zeros.
+    let most = program.instructions.len();
+    target.limits.instructions = most + 1;
+    assert_eq!(execute(&program, &target, &[]).unwrap(), halted);
+    target.limits.instructions = most;
+    let end = |instruction| Fault { instruction, kind: FaultKind::End };
+    assert_eq!(execute(&program, &target, &[]), Err(end(most)));
+    // What does not fit the memory is not run, be it a `halt` or a fault.
+    program.instructions.extend(assemble("halt\ncount layer=4").unwrap());
+    assert_eq!(execute(&program, &target, &[]), Err(end(most)));
+    // No instruction at all: two clocks of fetch, and one of `halt`.
+    program.instructions.clear();
+    assert_eq!(execute(&program, &target, &[]).unwrap().counters.cycles, 3);
+}
+
+#[test]
+fn what_is_not_sound_ends_in_a_fault() {
     let target = target();
     let mut program = compile(&Draw(1).network(), &target).unwrap().program;
     let fault = |program: &_| execute(program, &target, &[]).unwrap_err();
-    program.instructions.pop();
-    let at = program.instructions.len();
-    assert_eq!(fault(&program), Fault { instruction: at, kind: FaultKind::End });
     for (text, kind) in [
         ("fill to=2047 codes=2", FaultKind::Address),
         ("copy from=511 image=1 to=0 codes=2", FaultKind::Address),
+        ("copy from=4 to=7 codes=4", FaultKind::Address),
+        ("copy from=7 to=4 codes=4", FaultKind::Address),
+        ("copy from=4 to=4 codes=1", FaultKind::Address),
         ("count layer=4", FaultKind::Record),
         ("classify", FaultKind::Missing),
         ("window base=2048\ntiles\nclassify", FaultKind::Address),
         ("window\ntiles first=2048\nclassify", FaultKind::Tile),
-        ("window codes=800\ntiles\nclassify", FaultKind::Size),
+        ("window codes=1025\ntiles\nclassify", FaultKind::Size),
+        ("window codes=1024 bias=1\ntiles\nclassify", FaultKind::Size),
+        ("window segments=4 codes=256 bias=1\ntiles\nclassify", FaultKind::Size),
         ("window\ntiles outputs=3\nclassify", FaultKind::Size),
         ("window\ntiles\nthresholds first=64\npool\noutput\nread", FaultKind::Threshold),
         ("window\ntiles\nthresholds first=1\npool\noutput\nread", FaultKind::Threshold),
@@ -266,6 +290,48 @@ fn a_program_without_halt_ends_in_a_fault() {
         let at = program.instructions.len() - 1;
         assert_eq!(fault(&program), Fault { instruction: at, kind }, "{text}");
     }
+    // As far as these may go, they are sound: 64 row groups of 16 rows, and codes side by side.
+    for text in ["window codes=1023 bias=1", "window codes=1024", "window segments=4 codes=256"] {
+        program.instructions = assemble(&format!("{text}\ntiles columns=4\nclassify")).unwrap();
+        execute(&program, &target, &[]).unwrap();
+    }
+    program.instructions =
+        assemble("fill to=4 codes=3 value=9\ncopy from=4 to=7 codes=3\ncopy from=5 to=2 codes=3").unwrap();
+    assert_eq!(execute(&program, &target, &[]).unwrap().memory[..11], [0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 0]);
+    // The image is another memory.
+    program.instructions = assemble("copy from=1 image=1 to=1 codes=2").unwrap();
+    assert_eq!(execute(&program, &target, &[5, 6, 7]).unwrap().memory[..4], [0, 6, 7, 0]);
+}
+
+#[test]
+fn planes_beyond_those_of_a_code_are_a_fault() {
+    let mut target = target();
+    let mut program = compile(&Draw(1).network(), &target).unwrap().program;
+    target.limits.code_bits = 4;
+    let mut run = |planes: usize| {
+        program.instructions = assemble(&format!("window\ntiles columns=4 planes={planes}\nclassify")).unwrap();
+        execute(&program, &target, &[])
+    };
+    assert_eq!(run(4).unwrap().counters.array_reads, 4);
+    assert_eq!(run(5), Err(Fault { instruction: 2, kind: FaultKind::Size }));
+}
+
+#[test]
+fn rows_are_multiplied_in_the_row_groups_that_are_read() {
+    let target = target();
+    let mut program = compile(&Draw(1).network(), &target).unwrap().program;
+    // 37 rows and a row of biases: 16, 16 and 6 on tiles of 16 rows; 3 outputs, 2 a tile.
+    let mut macs = |tiles: &str| {
+        let text = format!("window image=1 codes=37 bias=1\ntiles columns=4 outputs=3 {tiles}\nclassify");
+        program.instructions = assemble(&text).unwrap();
+        execute(&program, &target, &[]).unwrap().counters.macs
+    };
+    assert_eq!(macs("row_groups=3 output_groups=2"), 38 * 3);
+    assert_eq!(macs("row_groups=3 output_groups=2 planes=8"), 38 * 3, "whole inputs, not planes");
+    assert_eq!(macs("row_groups=2 output_groups=2"), 32 * 3);
+    assert_eq!(macs("row_groups=1 output_groups=2"), 16 * 3);
+    assert_eq!(macs("row_groups=4 output_groups=2"), 38 * 3, "the fourth has no rows");
+    assert_eq!(macs("row_groups=3 output_groups=3"), 38 * 3, "the third has no outputs");
 }
 
 #[test]

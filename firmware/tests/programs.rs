@@ -11,14 +11,14 @@ fn limits() -> Limits {
     let machine = DeepMachine {
         instructions: 16,
         codes: 4096,
-        image_codes: 784,
         code_bits: 4,
         thresholds: 128,
         layers: 4,
         ..DeepMachine::named("mnist").unwrap()
     };
     machine.check().unwrap();
-    Limits::of(&machine)
+    // No machine has as many, for they are a power of two; the numbers are those of the pixels.
+    Limits { image_codes: 784, ..Limits::of(&machine) }
 }
 
 /// 784 - 100 - 10, dense.
@@ -132,6 +132,10 @@ fn what_reaches_beyond_the_machine_is_refused_with_the_numbers() {
     );
     assert!(refused("codes=784", "codes=1100 ").contains("tiles under each other is 13, must be 18"));
     assert!(refused("bias=15", "bias=16").contains("the code of the bias row reaches 17, the machine has 16"));
+    assert!(
+        refused("outputs=10 columns=4 planes=4", "outputs=10 columns=4 planes=5")
+            .contains("the planes reaches 5, the machine has 4")
+    );
     assert!(refused("thresholds first=0", "thresholds first=32").contains("the last threshold entry reaches 132"));
     assert_eq!(
         refused("thresholds first=0", "thresholds first=2"),
@@ -148,6 +152,16 @@ fn what_reaches_beyond_the_machine_is_refused_with_the_numbers() {
         Err(VerifyError::Reach { reached: 785, limit: 784, .. })
     ));
     assert!(matches!(copy("copy from=0 to=4000 codes=97"), Err(VerifyError::Reach { reached: 4097, .. })));
+    assert_eq!(
+        copy("copy from=7 to=4 codes=4").unwrap_err().to_string(),
+        "instruction 0: `copy` of 4 codes from 7 to 4 writes to codes that it reads; copy them by way of others"
+    );
+    let overlap = |from, to, codes| Err(VerifyError::Overlap { at: 0, from, to, codes });
+    assert_eq!(copy("copy from=4 to=7 codes=4"), overlap(4, 7, 4));
+    assert_eq!(copy("copy from=4 to=4"), overlap(4, 4, 1));
+    for apart in ["copy from=4 to=7 codes=3", "copy from=7 to=4 codes=3", "copy from=4 image=1 to=4 codes=9"] {
+        assert_eq!(copy(apart), Ok(()), "{apart}");
+    }
     assert!(matches!(copy("fill to=4095 codes=2 value=0"), Err(VerifyError::Reach { reached: 4097, .. })));
     assert!(matches!(copy("fill to=0 codes=2 value=16"), Err(VerifyError::Reach { reached: 17, limit: 16, .. })));
     assert_eq!(verify(&[], &limits()), Err(VerifyError::Length { found: 0, limit: 16 }));

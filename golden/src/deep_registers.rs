@@ -15,8 +15,8 @@ pub enum DeepRegion {
     Registers = 0,
     /// The devices: tile, column, 16 rows, lowest row in bit 0.
     Array = 1,
-    /// Images: slot, two codes a word, the first in the low byte.
-    Slots = 2,
+    /// Codes: two a word, the first in the low byte; maps between layers, then the images, see [`image_offset`].
+    Codes = 2,
     /// One label a slot; [`crate::registers::NO_LABEL`] means none.
     Labels = 3,
     /// Instructions: eight words each.
@@ -48,7 +48,7 @@ impl DeepRegion {
     pub const ALL: [Self; 8] = [
         Self::Registers,
         Self::Array,
-        Self::Slots,
+        Self::Codes,
         Self::Labels,
         Self::Program,
         Self::Thresholds,
@@ -66,7 +66,7 @@ impl DeepRegion {
         match self {
             Self::Registers => usize::from(DEEP_REGISTER_WORDS),
             Self::Array => machine.tiles * machine.tile_columns * column_words(machine),
-            Self::Slots => machine.slots * machine.image_codes / 2,
+            Self::Codes => machine.memory_codes() / 2,
             Self::Labels => machine.slots,
             Self::Program => machine.instructions * INSTRUCTION_WORDS,
             Self::Thresholds => machine.thresholds * ENTRY_WORDS,
@@ -91,6 +91,11 @@ pub fn result_bits(machine: &DeepMachine) -> usize {
     bits_to_index((machine.sums + 2).max(2 * machine.output_lanes))
 }
 
+/// Offset in [`DeepRegion::Codes`] of a slot's image.
+pub fn image_offset(machine: &DeepMachine, slot: usize) -> u16 {
+    ((machine.codes + slot * machine.image_codes) / 2) as u16
+}
+
 /// Offset in [`DeepRegion::Results`] of a value of a slot's result: a sum, or `sums` for the class and one more for the margin.
 pub fn result_offset(machine: &DeepMachine, slot: usize, value: usize) -> u16 {
     ((slot << result_bits(machine) | value) << 1) as u16
@@ -105,7 +110,7 @@ pub fn column_offset(machine: &DeepMachine, tile: usize, column: usize) -> u16 {
 /// compares with node 2^stage + what the stages before it found.
 pub fn threshold_node(bits: usize, index: usize) -> usize {
     let stage = bits - 1 - (index + 1).trailing_zeros() as usize;
-    (1 << stage) + (index + 1 >> (bits - stage))
+    (1 << stage) + ((index + 1) >> (bits - stage))
 }
 
 #[cfg(test)]

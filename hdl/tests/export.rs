@@ -2,8 +2,10 @@
 
 mod support;
 
+use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::Machine;
-use bitline_hdl::export::{ExportOptions, verilog};
+use bitline_hdl::deep::core::DeepContents;
+use bitline_hdl::export::{ExportOptions, deep_verilog, verilog};
 use bitline_hdl::simulation::Contents;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -72,6 +74,20 @@ fn verilog_has_the_board_s_ports_and_no_keyword_for_a_name() {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
         let used: HashSet<&str> = text.split(|c| !word(c)).filter(|name| keywords.contains(name)).collect();
         assert!(used.is_empty(), "{}: keywords {used:?} used as names", machine.name);
+    }
+}
+
+#[test]
+fn verilog_of_machines_that_run_programs_has_no_keyword_for_a_name() {
+    let keywords: HashSet<&str> = KEYWORDS.split_whitespace().collect();
+    for name in DeepMachine::names() {
+        let machine = DeepMachine::named(name).unwrap();
+        for bytes in [false, true] {
+            let text = code(&deep_verilog(&machine, &DeepContents::default(), None, bytes).unwrap());
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+            let used: HashSet<&str> = text.split(|c| !word(c)).filter(|name| keywords.contains(name)).collect();
+            assert!(used.is_empty(), "{name}: keywords {used:?} used as names");
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Machines that run programs: what the compiler made of a network, and runs that are compared with golden, layer by layer.
 
+pub mod board;
 pub mod engine;
 pub mod floor_plan;
 pub mod images;
@@ -79,6 +80,14 @@ impl DeepProblem {
         images.check(codes, bits)?;
         let name = format!("{} ({})", file.display(), loaded.network);
         Ok(Self { machine, target, name, network: None, program, placements: Vec::new(), images })
+    }
+}
+
+impl DeepProblem {
+    /// Outputs of the last layer, as the program's last `tiles` says.
+    pub fn outputs(&self) -> usize {
+        let tiles = self.program.instructions.iter().rfind(|instruction| instruction.opcode() == Opcode::Tiles);
+        tiles.map_or(0, |tiles| tiles.get("outputs"))
     }
 }
 

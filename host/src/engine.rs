@@ -105,6 +105,11 @@ impl EngineOptions {
         self.compiled.as_ref().map_or_else(|| build_hash(machine), |compiled| compiled.build_hash)
     }
 
+    /// Bits on the wire, or whole bytes.
+    pub fn link(&self) -> LinkMode {
+        if self.wire { LinkMode::Wire } else { LinkMode::Bytes }
+    }
+
     /// Clocks of one byte on a machine's wire.
     pub(crate) fn byte_clocks(&self, machine: &Machine) -> u64 {
         let clocked = self.compiled.as_ref().map_or(machine, |compiled| &compiled.machine);

@@ -47,7 +47,7 @@ pub enum HostError {
     },
     /// A verb for machines of one layer was given one that runs programs.
     #[error(
-        "machine {machine} runs programs, which `bitline compile`, `assemble` and `sim` are for; this verb takes {others}"
+        "machine {machine} runs programs, which `bitline compile`, `assemble`, `sim` and `build` are for; this verb takes {others}"
     )]
     RunsPrograms {
         /// The machine.
@@ -64,12 +64,33 @@ pub enum HostError {
         others: String,
     },
     /// Nothing of that kind runs programs.
-    #[error("the {engine} engine runs no programs, and machine {machine} runs nothing else; give --engine golden")]
+    #[error(
+        "the {engine} engine runs no programs, and machine {machine} runs nothing else; give --engine golden, rusthdl or verilator"
+    )]
     NoProgramEngine {
         /// The machine.
         machine: String,
         /// The engine.
         engine: Engine,
+    },
+    /// A data set's files.
+    #[error(transparent)]
+    Data(#[from] bitline_train::TrainError),
+    /// A machine that runs no programs has its own images.
+    #[error("machine {machine} runs the digits, which are built in; leave --data out, or give --machine mnist")]
+    RunsNoData {
+        /// The machine.
+        machine: String,
+    },
+    /// The hardware stopped a program.
+    #[error("machine {machine} stopped the program at instruction {at}: {}; compile the network again, or look at the program with `bitline disassemble`", fault_words(*kinds))]
+    HardwareFault {
+        /// The machine.
+        machine: String,
+        /// Kinds of fault, as its register holds them.
+        kinds: u16,
+        /// The instruction, from 0.
+        at: u16,
     },
     /// A run of a program cannot do what was asked.
     #[error("a run of a program has no {option}; leave it out")]
@@ -353,6 +374,23 @@ pub enum HostError {
     },
 }
 
+/// Kinds of fault in words, bit by bit of the fault register.
+fn fault_words(kinds: u16) -> String {
+    const KINDS: [&str; 9] = [
+        "an operation or a field that is not legal",
+        "the program memory ends before a `halt`",
+        "a code outside the memory, or outside the image",
+        "a tile that is not there",
+        "a threshold entry that is not there",
+        "a window or a layer that the machine does not hold",
+        "a record that is not there",
+        "a layer without what it needs",
+        "the watchdog: the image took too long",
+    ];
+    let named = KINDS.iter().enumerate().filter(|(bit, _)| kinds >> bit & 1 == 1).map(|(_, words)| *words);
+    named.collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -382,7 +420,7 @@ mod tests {
             ),
             (
                 HostError::RunsPrograms { machine: machine(), others: "tiny, digits".into() },
-                "machine mnist runs programs, which `bitline compile`, `assemble` and `sim` are for; this verb takes tiny, \
+                "machine mnist runs programs, which `bitline compile`, `assemble`, `sim` and `build` are for; this verb takes tiny, \
                  digits",
             ),
             (
@@ -391,7 +429,7 @@ mod tests {
             ),
             (
                 HostError::NoProgramEngine { machine: machine(), engine: Engine::Icarus },
-                "the icarus engine runs no programs, and machine mnist runs nothing else; give --engine golden",
+                "the icarus engine runs no programs, and machine mnist runs nothing else; give --engine golden, rusthdl or verilator",
             ),
             (HostError::ProgramLacks { option: "--vcd" }, "a run of a program has no --vcd; leave it out"),
             (

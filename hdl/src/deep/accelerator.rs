@@ -77,10 +77,11 @@ pub struct DeepAccelerator {
     region: Bus<Local>,
     one: Number,
     labels_region: Number,
-    slots_region: Number,
+    codes_region: Number,
     fault_offset: Number,
     fault_at_offset: Number,
     image_word_bits: Number,
+    first_image: Number,
 }
 
 impl DeepAccelerator {
@@ -151,10 +152,11 @@ impl DeepAccelerator {
             region: Bus::new(8),
             one: Number::new(1),
             labels_region: Number::new(DeepRegion::Labels as u64),
-            slots_region: Number::new(DeepRegion::Slots as u64),
+            codes_region: Number::new(DeepRegion::Codes as u64),
             fault_offset: Number::new(u64::from(FAULT_OFFSET)),
             fault_at_offset: Number::new(u64::from(FAULT_OFFSET) + 1),
             image_word_bits: Number::new(u64::from(machine.image_codes.trailing_zeros()) - 1),
+            first_image: Number::new(machine.codes as u64 / 2),
             core,
         })
     }
@@ -271,13 +273,18 @@ impl Logic for DeepAccelerator {
         if self.executor.offset.val() == self.fault_at_offset.val() {
             self.fault_word.d.next = self.core.fault_at.val();
         }
-        // A checksum: slots and labels from the first slot on, other regions whole.
+        self.memory_word.next = self.core.read_data.val();
+        if self.label_region_line.q.val() == self.labels_region.val() {
+            self.memory_word.next = self.label_line.q.val();
+        }
+        // A checksum: images and labels from the first slot on, other regions whole.
         self.checksum.start.next = self.registers.checksum_start.val() & !self.running.val() & !self.run_start.val();
         self.checksum.abort.next = self.button_stage[1].q.val();
         self.checksum.first_offset.next = 0;
         self.checksum.count.next = self.region_check.sum_words.val();
-        if self.registers.checksum_region.val() == self.slots_region.val() {
-            self.checksum.first_offset.next = self.registers.first_slot.val() << self.image_word_bits.val();
+        if self.registers.checksum_region.val() == self.codes_region.val() {
+            self.checksum.first_offset.next =
+                (self.registers.first_slot.val() << self.image_word_bits.val()) + self.first_image.val();
             self.checksum.count.next = self.registers.image_count.val() << self.image_word_bits.val();
         }
         if self.registers.checksum_region.val() == self.labels_region.val() {
@@ -306,10 +313,6 @@ impl Logic for DeepAccelerator {
         self.labels.write_data.next = self.executor.write_data.val();
         self.label_line.d.next = self.labels.read_data.val();
         self.label_region_line.d.next = self.region.val();
-        self.memory_word.next = self.core.read_data.val();
-        if self.label_region_line.q.val() == self.labels_region.val() {
-            self.memory_word.next = self.label_line.q.val();
-        }
         self.executor.read_data.next = self.memory_word.val();
         if self.executor.region.val() == 0 {
             self.executor.read_data.next = self.registers.read_data.val();
@@ -343,7 +346,7 @@ impl Logic for DeepAccelerator {
         // A clock after the image, for the label comes out of its memory late in its clock.
         self.correct.d.next = self.core.image_done.val()
             & self.core.class_valid.val()
-            & (self.core.class.val() == self.labels.read_data.val())
+            & (self.core.winner.val() == self.labels.read_data.val())
             & !self.clear.val();
         self.run_counter[8].enable.next = self.correct.q.val();
         self.run_counter[8].amount.next = self.one.val();

@@ -69,7 +69,7 @@ pub struct Activation {
     /// There is a class.
     pub classified: Signal<Out, Bit>,
     /// The class.
-    pub class: Bus<Out>,
+    pub winner: Bus<Out>,
     /// Kinds of fault.
     pub faults: Bus<Out>,
     /// Store half a threshold of the link.
@@ -90,6 +90,7 @@ pub struct Activation {
     results: ResultMemory,
     done: DFF<Bit>,
     ranked: DFF<Bit>,
+    broken: DFF<Bit>,
     entry: Bus<Local>,
     tag: Bus<Local>,
     entries_past: Bus<Local>,
@@ -151,7 +152,7 @@ impl Activation {
             store_codes: (0..lanes).map(|_| Bus::new(THRESHOLD_CODE_BITS)).collect(),
             layer_done: Signal::default(),
             classified: Signal::default(),
-            class: Bus::new(bits_to_index(machine.sums)),
+            winner: Bus::new(bits_to_index(machine.sums)),
             faults: Bus::new(fault::BITS),
             link_enable: Signal::default(),
             link_offset: Bus::new(16),
@@ -165,6 +166,7 @@ impl Activation {
             results: ResultMemory::new(machine),
             done: DFF::default(),
             ranked: DFF::default(),
+            broken: DFF::default(),
             entry: Bus::new(word_bits),
             tag: Bus::new(ADDRESS_BITS + 3 + word_bits),
             entries_past: Bus::new(17),
@@ -198,7 +200,7 @@ impl Logic for Activation {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, threshold, pool, sum_rank, results);
-        dff_setup!(self, clock, done, ranked);
+        dff_setup!(self, clock, done, ranked, broken);
         // Codes.
         self.threshold.valid.next = self.valid.val() & !self.ranks.val() & !self.cut.val();
         self.threshold.lane_valid.next = self.lanes.val();
@@ -240,7 +242,7 @@ impl Logic for Activation {
         self.pool_final.next = (self.threshold.code_tag.val() >> self.final_bit.val()) & 1;
         self.pool.tag.next =
             (self.threshold.code_tag.val() & self.place_mask.val()) + (self.pool_final.val() << self.first_bit.val());
-        self.store_enable.next = self.pool.pooled_valid.val();
+        self.store_enable.next = self.pool.pooled_valid.val() & !self.broken.q.val();
         self.store_lanes.next = self.pool.pooled_lane_valid.val();
         self.store_address.next = (self.pool.pooled_tag.val() & self.place_mask.val())
             + (self.pool.pooled_word.val() << self.lane_bits.val());
@@ -257,12 +259,12 @@ impl Logic for Activation {
         self.results.lane_valid.next = self.lanes.val();
         self.results.word.next = self.word.val();
         self.results.verdict.next = self.sum_rank.done.val() & !self.cut.val();
-        self.results.class.next = self.sum_rank.winner.val();
+        self.results.winner.next = self.sum_rank.winner.val();
         self.results.margin.next = self.sum_rank.margin.val();
         self.results.read_value.next = self.read_value.val();
         self.value.next = self.results.value.val();
         self.classified.next = self.sum_rank.done.val() & (self.outputs.val() != 1);
-        self.class.next = self.sum_rank.winner.val();
+        self.winner.next = self.sum_rank.winner.val();
         // A layer is over when what it made last is stored: a code a clock after it left, a margin a clock after the class.
         self.done.d.next = (self.pool.pooled_valid.val() & self.pool.pooled_tag.val().get_bit(self.first_bit.val()))
             | self.ranked.q.val();
@@ -299,6 +301,13 @@ impl Logic for Activation {
         self.place_fault.next = 0;
         if self.valid.val() & !self.ranks.val() & (self.place_past.val() > self.codes_end.val()) {
             self.place_fault.next = self.fault_address.val();
+        }
+        // What lies past the end is not stored: the images are there.
+        if self.place_fault.val().any() {
+            self.broken.d.next = true;
+        }
+        if self.layer_start.val() {
+            self.broken.d.next = false;
         }
         self.faults.next = self.start_fault.val() | self.place_fault.val();
     }

@@ -64,7 +64,7 @@ pub struct DeepCore {
     /// It has a class.
     pub class_valid: Signal<Out, Bit>,
     /// Its class.
-    pub class: Bus<Out>,
+    pub winner: Bus<Out>,
     /// Kinds of fault.
     pub fault: Bus<Out>,
     /// Instruction of the fault.
@@ -94,7 +94,7 @@ pub struct DeepCore {
     /// Weights times inputs.
     pub macs: Bus<Out>,
     control: ProgramControl,
-    program: ProgramMemory,
+    program_memory: ProgramMemory,
     decoder: InstructionDecoder,
     feed: Feed,
     reader: TileReader,
@@ -126,11 +126,10 @@ pub struct DeepCore {
     layers: Number,
     code_bits: Number,
     column_bits: Number,
-    link_codes_base: Number,
     fault_tile: Number,
     fault_size: Number,
     array_region: Number,
-    slots_region: Number,
+    codes_region: Number,
     program_region: Number,
     thresholds_region: Number,
     results_region: Number,
@@ -173,7 +172,7 @@ impl DeepCore {
             image_done: Signal::default(),
             slot: Bus::new(slot_bits),
             class_valid: Signal::default(),
-            class: Bus::new(class_bits),
+            winner: Bus::new(class_bits),
             fault: Bus::new(fault::BITS),
             fault_at: Bus::new(16),
             region: Bus::new(8),
@@ -188,7 +187,7 @@ impl DeepCore {
             conversions: Bus::new(amounts[4]),
             saturations: Bus::new(amounts[5]),
             macs: Bus::new(amounts[6]),
-            program: ProgramMemory::new(machine, &contents.program),
+            program_memory: ProgramMemory::new(machine, &contents.program),
             decoder: InstructionDecoder::default(),
             feed: Feed::new(machine, &contents.codes),
             reader: TileReader::new(machine),
@@ -218,11 +217,10 @@ impl DeepCore {
             layers: number(machine.layers),
             code_bits: number(machine.code_bits),
             column_bits: number(column_bits),
-            link_codes_base: number(machine.codes),
             fault_tile: Number::new(fault::TILE),
             fault_size: Number::new(fault::SIZE),
             array_region: region(DeepRegion::Array),
-            slots_region: region(DeepRegion::Slots),
+            codes_region: region(DeepRegion::Codes),
             program_region: region(DeepRegion::Program),
             thresholds_region: region(DeepRegion::Thresholds),
             results_region: region(DeepRegion::Results),
@@ -238,9 +236,20 @@ impl DeepCore {
 impl Logic for DeepCore {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, control, program, decoder, feed, reader, crossbar, activation, records);
+        clock!(self, clock, control, program_memory, decoder, feed, reader, crossbar, activation, records);
         clock!(self, clock, region_line, low_line, early_low_line);
         dff_setup!(self, clock, class_known, class_register, record_register, chosen);
+        // Faults of the reads: a tile that is not there, planes that a code does not have, more outputs than tiles.
+        self.tile_fault.next = 0;
+        if self.reader.read.val() & (self.reader.tile.val() >= self.tiles.val()) {
+            self.tile_fault.next = self.fault_tile.val();
+        }
+        self.plane_fault.next = 0;
+        if self.reader.short.val()
+            | (self.control.layer_start.val() & (self.decoder.tiles_planes.val() > self.code_bits.val()))
+        {
+            self.plane_fault.next = self.fault_size.val();
+        }
         // The program.
         self.control.start.next = self.start.val();
         self.control.abort.next = self.abort.val();
@@ -253,14 +262,15 @@ impl Logic for DeepCore {
         self.control.move_done.next = self.feed.move_done.val();
         self.control.layer_faults.next =
             self.feed.faults.val() | self.activation.faults.val() | self.tile_fault.val() | self.plane_fault.val();
-        self.program.read_address.next = self.control.program_address.val();
-        self.program.read_word.next = self.offset.val();
-        self.program.write_enable.next = self.write_enable.val() & (self.region.val() == self.program_region.val());
-        self.program.write_address.next = self.offset.val() >> 3;
-        self.program.write_word.next = self.offset.val();
-        self.program.write_data.next = self.write_data.val();
+        self.program_memory.read_address.next = self.control.program_address.val();
+        self.program_memory.read_word.next = self.offset.val();
+        self.program_memory.write_enable.next =
+            self.write_enable.val() & (self.region.val() == self.program_region.val());
+        self.program_memory.write_address.next = self.offset.val() >> 3;
+        self.program_memory.write_word.next = self.offset.val();
+        self.program_memory.write_data.next = self.write_data.val();
         self.decoder.load.next = self.control.load.val();
-        self.decoder.words.next = self.program.instruction.val();
+        self.decoder.words.next = self.program_memory.instruction.val();
         self.decoder.apply.next = self.control.apply.val();
         self.running.next = self.control.running.val();
         self.cut.next = self.control.cut.val();
@@ -311,8 +321,8 @@ impl Logic for DeepCore {
         for i in 0..self.activation.store_codes.len() {
             self.feed.store_codes[i].next = self.activation.store_codes[i].val();
         }
-        self.feed.link_enable.next = self.write_enable.val() & (self.region.val() == self.slots_region.val());
-        self.feed.link_address.next = (self.offset.val() << 1) + self.link_codes_base.val();
+        self.feed.link_enable.next = self.write_enable.val() & (self.region.val() == self.codes_region.val());
+        self.feed.link_address.next = self.offset.val() << 1;
         self.feed.link_word.next = self.write_data.val();
         self.feed.link_reads.next = !self.control.running.val();
         // Reads.
@@ -374,27 +384,16 @@ impl Logic for DeepCore {
         self.activation.link_word.next = self.write_data.val();
         self.activation.read_value.next = self.offset.val() >> 1;
         self.class_valid.next = self.class_known.q.val();
-        self.class.next = self.class_register.q.val();
+        self.winner.next = self.class_register.q.val();
         if self.activation.classified.val() {
             self.class_known.d.next = true;
-            self.class_register.d.next = self.activation.class.val();
+            self.class_register.d.next = self.activation.winner.val();
         }
         if self.control.layer_start.val() & self.control.ranks.val() {
             self.class_known.d.next = false;
         }
         if self.control.image_start.val() {
             self.class_known.d.next = false;
-        }
-        // Faults of the reads: a tile that is not there, planes that a code does not have, more outputs than tiles.
-        self.tile_fault.next = 0;
-        if self.reader.read.val() & (self.reader.tile.val() >= self.tiles.val()) {
-            self.tile_fault.next = self.fault_tile.val();
-        }
-        self.plane_fault.next = 0;
-        if self.reader.short.val()
-            | (self.control.layer_start.val() & (self.decoder.tiles_planes.val() > self.code_bits.val()))
-        {
-            self.plane_fault.next = self.fault_size.val();
         }
         // What is counted.
         self.busy_amount.next = 0;
@@ -436,7 +435,7 @@ impl Logic for DeepCore {
         }
         self.record[7].next = 0;
         if !self.control.running.val() {
-            self.program.read_address.next = self.offset.val() >> 3;
+            self.program_memory.read_address.next = self.offset.val() >> 3;
         }
         if (self.early_low_line.q.val() >> 1) == 0 {
             self.record_word.next = self.record[0].val();
@@ -468,11 +467,11 @@ impl Logic for DeepCore {
         if self.region_line.q.val() == self.array_region.val() {
             self.chosen.d.next = self.crossbar.link_data.val();
         }
-        if self.region_line.q.val() == self.slots_region.val() {
+        if self.region_line.q.val() == self.codes_region.val() {
             self.chosen.d.next = self.feed.link_codes.val();
         }
         if self.region_line.q.val() == self.program_region.val() {
-            self.chosen.d.next = self.program.read_data.val();
+            self.chosen.d.next = self.program_memory.read_data.val();
         }
         if self.region_line.q.val() == self.thresholds_region.val() {
             self.chosen.d.next = self.activation.link_data.val();

@@ -113,6 +113,7 @@ pub struct Crossbar {
     plane_group_line: Delay,
     columns_line: Delay,
     odd_line: FlagDelay,
+    group_number: Bus<Local>,
     group_word: Bus<Local>,
     group_word_line: Delay,
     place_line: Delay,
@@ -127,7 +128,7 @@ pub struct Crossbar {
     now_word: Bus<Local>,
     now_final: Bus<Local>,
     last_emission: Bus<Local>,
-    before: Bus<Local>,
+    outputs_before: Bus<Local>,
     present: Bus<Local>,
     lane_bits: Number,
     one: Number,
@@ -220,6 +221,7 @@ impl Crossbar {
             plane_group_line: Delay::new(plane_group_bits, count),
             columns_line: Delay::new(4, done),
             odd_line: FlagDelay::new(done),
+            group_number: Bus::new(16),
             group_word: Bus::new(word_bits),
             group_word_line: Delay::new(word_bits, leave),
             place_line: Delay::new(ADDRESS_BITS, leave),
@@ -234,7 +236,7 @@ impl Crossbar {
             now_word: Bus::new(word_bits),
             now_final: Bus::new(1),
             last_emission: Bus::new(bits_to_index(columns)),
-            before: Bus::new(20),
+            outputs_before: Bus::new(20),
             present: Bus::new(20),
             lane_bits: number(machine.output_lanes.trailing_zeros() as usize),
             one: number(1),
@@ -320,7 +322,8 @@ impl Logic for Crossbar {
         self.columns_line.d.next = self.columns.val();
         self.recombination.columns.next = self.columns_line.q.val();
         // Bit 0 of the number of a group of eight columns, the only ones that share a word.
-        self.odd_line.d.next = (self.first_output.val() >> self.group_bits.val()).get_bit(0);
+        self.group_number.next = self.first_output.val() >> self.group_bits.val();
+        self.odd_line.d.next = self.group_number.val().get_bit(0);
         self.recombination.group_low.next = self.odd_line.q.val() & (self.columns_line.q.val() == 8);
         self.group_word.next = self.first_output.val() >> self.lane_bits.val();
         self.group_word_line.d.next = self.group_word.val();
@@ -368,12 +371,12 @@ impl Logic for Crossbar {
             self.sums[i].next = self.recombination.sums[i].val();
         }
         // Lanes beyond the layer's last output are left out.
-        self.before.next = (self.now_word.val() + self.recombination.emission.val()) << self.lane_bits.val();
+        self.outputs_before.next = (self.now_word.val() + self.recombination.emission.val()) << self.lane_bits.val();
         self.present.next = self.output_lanes.val();
-        if self.before.val() >= self.outputs.val() {
+        if self.outputs_before.val() >= self.outputs.val() {
             self.present.next = 0;
-        } else if (self.before.val() + self.output_lanes.val()) > self.outputs.val() {
-            self.present.next = self.outputs.val() + self.modulus.val() - self.before.val();
+        } else if (self.outputs_before.val() + self.output_lanes.val()) > self.outputs.val() {
+            self.present.next = self.outputs.val() + self.modulus.val() - self.outputs_before.val();
         }
         self.lanes.next = self.recombination.lane_valid.val()
             & ((self.one.val() << self.present.val()) + self.modulus.val() - self.one.val());

@@ -179,6 +179,7 @@ pub struct Feed {
     moving_end: Register,
     reads_codes: DFF<Bit>,
     moves_codes: DFF<Bit>,
+    broken: DFF<Bit>,
     read_limit: Register,
     address_fault: Bus<Local>,
     size_fault: Bus<Local>,
@@ -311,6 +312,7 @@ impl Feed {
             moving_end: Register::new(ADDRESS_BITS + 1),
             reads_codes: DFF::default(),
             moves_codes: DFF::default(),
+            broken: DFF::default(),
             read_limit: Register::new(ADDRESS_BITS),
             address_fault: Bus::new(fault::BITS),
             size_fault: Bus::new(fault::BITS),
@@ -337,7 +339,18 @@ impl Logic for Feed {
         clock!(self, clock, position_line, groups_line, rows_line, target_line);
         dff_setup!(self, clock, was_moving, ready_0, ready_1, group_end_register, row_end_register, place_0, place_1);
         dff_setup!(self, clock, first_0, first_1, last_0, last_1, final_0, final_1, taken_place, taken_first);
-        dff_setup!(self, clock, taken_last, taken_final, reading_end, moving_end, reads_codes, moves_codes, read_limit);
+        dff_setup!(
+            self,
+            clock,
+            taken_last,
+            taken_final,
+            reading_end,
+            moving_end,
+            reads_codes,
+            moves_codes,
+            read_limit,
+            broken
+        );
         dff_setup!(self, clock, distance, copies);
         // The walk.
         self.window.next = self.base.val();
@@ -427,7 +440,7 @@ impl Logic for Feed {
         self.write_select.link_enable.next = self.link_enable.val();
         self.write_select.link_address.next = self.link_address.val();
         self.write_select.link_word.next = self.link_word.val();
-        self.write_select.move_enable.next = self.moves_line.q.val() & !self.cut.val();
+        self.write_select.move_enable.next = self.moves_line.q.val() & !self.broken.q.val() & !self.cut.val();
         self.write_select.move_address.next = self.target_line.q.val();
         self.write_select.move_count.next = self.count_line.q.val();
         self.write_select.made_enable.next = self.store_enable.val() & !self.cut.val();
@@ -533,6 +546,13 @@ impl Logic for Feed {
             self.distance.d.next = self.copy_to.val() + self.modulus.val() - self.copy_from.val();
         }
         self.copies.d.next = self.move_start.val() & !self.fills.val() & !self.copy_of_image.val().any();
+        // A move past the end stores no more: the images are there.
+        if self.moves_codes.q.val() & (self.moving_end.q.val() > self.codes_end.val()) {
+            self.broken.d.next = true;
+        }
+        if self.move_start.val() {
+            self.broken.d.next = false;
+        }
         self.address_fault.next = 0;
         if (self.reads_codes.q.val() & (self.reading_end.q.val() > self.read_limit.q.val()))
             | (self.moves_codes.q.val() & (self.moving_end.q.val() > self.codes_end.val()))

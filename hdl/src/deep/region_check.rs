@@ -40,7 +40,7 @@ pub struct RegionCheck {
     all_writable: DFF<Bit>,
     registers_words: Number,
     array_words: Number,
-    slots_words: Number,
+    codes_words: Number,
     labels_words: Number,
     program_words: Number,
     thresholds_words: Number,
@@ -77,7 +77,7 @@ impl RegionCheck {
             all_writable: DFF::default(),
             registers_words: words(DeepRegion::Registers),
             array_words: words(DeepRegion::Array),
-            slots_words: words(DeepRegion::Slots),
+            codes_words: words(DeepRegion::Codes),
             labels_words: words(DeepRegion::Labels),
             program_words: words(DeepRegion::Program),
             thresholds_words: words(DeepRegion::Thresholds),
@@ -101,7 +101,7 @@ impl Logic for RegionCheck {
             self.most.d.next = self.array_words.val();
         }
         if self.region.val() == 2 {
-            self.most.d.next = self.slots_words.val();
+            self.most.d.next = self.codes_words.val();
         }
         if self.region.val() == 3 {
             self.most.d.next = self.labels_words.val();
@@ -130,7 +130,7 @@ impl Logic for RegionCheck {
         self.writable.next = self.all_writable.q.val();
         self.sum_most.d.next = self.array_words.val();
         if self.sum_region.val() == 2 {
-            self.sum_most.d.next = self.slots_words.val();
+            self.sum_most.d.next = self.codes_words.val();
         }
         if self.sum_region.val() == 3 {
             self.sum_most.d.next = self.labels_words.val();

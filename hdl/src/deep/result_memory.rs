@@ -32,7 +32,7 @@ pub struct ResultMemory {
     /// Store class and margin.
     pub verdict: Signal<In, Bit>,
     /// Class.
-    pub class: Bus<In>,
+    pub winner: Bus<In>,
     /// Margin.
     pub margin: Bus<In>,
     /// Slot and value to read.
@@ -76,7 +76,7 @@ impl ResultMemory {
             word: Bus::new(bits_to_index(machine.sums.div_ceil(lanes))),
             sums: (0..lanes).map(|_| Bus::new(sum_bits)).collect(),
             verdict: Signal::default(),
-            class: Bus::new(bits_to_index(machine.sums)),
+            winner: Bus::new(bits_to_index(machine.sums)),
             margin: Bus::new(sum_bits),
             read_value: Bus::new(bits_to_index(machine.slots) + value_bits),
             value: Bus::new(32),
@@ -121,7 +121,7 @@ impl Logic for ResultMemory {
             if self.verdict.val() & (self.lane[i].val() == self.class_lane.val()) {
                 self.bank[i].write_enable.next = true;
                 self.bank[i].write_address.next = (self.slot.val() << self.value_bits.val()) + self.class_word.val();
-                self.bank[i].write_data.next = self.class.val();
+                self.bank[i].write_data.next = self.winner.val();
             }
             if self.after_verdict.q.val() & (self.lane[i].val() == self.margin_lane.val()) {
                 self.bank[i].write_enable.next = true;

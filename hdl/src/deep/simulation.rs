@@ -43,7 +43,7 @@ impl CoreSimulation {
             *counted += amount.val();
         }
         if core.image_done.val() {
-            self.done.push((core.slot.val(), core.class_valid.val().then(|| core.class.val())));
+            self.done.push((core.slot.val(), core.class_valid.val().then(|| core.winner.val())));
         }
         self.core.clock.next = Clock { clk: true };
         settle(&mut *self.core);

@@ -92,6 +92,7 @@ pub struct TileReader {
     less_lanes: Number,
     less_one: Number,
     all_rows: Number,
+    all_groups: Number,
     outputs_of_1: Number,
     outputs_of_4: Number,
     outputs_of_8: Number,
@@ -155,6 +156,7 @@ impl TileReader {
             less_lanes: number(16 - machine.plane_lanes),
             less_one: number(0xFFFF),
             all_rows: number(machine.tile_rows),
+            all_groups: number((1 << 17) - 1),
             outputs_of_1: number(outputs(1)),
             outputs_of_4: number(outputs(4)),
             outputs_of_8: number(outputs(8)),
@@ -206,8 +208,13 @@ impl Logic for TileReader {
         self.first.next = (self.row_group_register.q.val() == 0) & (self.plane_group_register.q.val() == 0);
         self.last.next = self.rows_last.val() & self.planes_end.val();
         self.final_group.next = self.group_last.val();
+        // A window's last read waits for its last code, also where the tiles leave rows of it out.
         self.going.next = self.reading.q.val()
             & (self.row_group_register.q.val() < self.ready.val())
+            & !(self.rows_last.val()
+                & self.planes_end.val()
+                & self.group_last.val()
+                & (self.ready.val() != self.all_groups.val()))
             & !(self.rows_last.val() & self.planes_end.val() & (self.spacing.q.val() > 1));
         self.read.next = self.going.val();
         self.released.next = self.going.val() & self.rows_last.val() & self.planes_end.val() & self.group_last.val();

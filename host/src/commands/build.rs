@@ -27,7 +27,11 @@ pub struct BoardArgument {
 impl BoardArgument {
     /// The flow that builds a machine for the board.
     pub fn flow(&self, machine: &MachineArgument) -> anyhow::Result<Flow> {
-        Ok(Flow::new(Board::named(&self.board)?, &machine.machine()?, &self.out)?)
+        let board = Board::named(&self.board)?;
+        Ok(match machine.deep_machine()? {
+            Some(deep) => Flow::of_deep(board, &deep, &self.out)?,
+            None => Flow::new(board, &machine.machine()?, &self.out)?,
+        })
     }
 }
 

@@ -20,6 +20,10 @@ pub struct SimArguments {
     /// Program file to load, instead of a network, on a machine that runs programs
     #[arg(long, value_name = "FILE", conflicts_with = "network")]
     program: Option<PathBuf>,
+    /// Folder with the files of the data set that the network was trained on, whose test images are run, on a machine that runs
+    /// programs (a network of 64 inputs has the digits without)
+    #[arg(long, value_name = "FOLDER", conflicts_with = "seed")]
+    data: Option<PathBuf>,
     #[command(flatten)]
     engine: EngineArguments,
     /// Print one JSON object instead of a table
@@ -50,8 +54,13 @@ pub fn run(arguments: &SimArguments) -> anyhow::Result<Verdict> {
         }
         let ProblemArguments { images, network, seed, .. } = &arguments.problem;
         let (network, program) = (network.as_deref(), arguments.program.as_deref());
-        let what = ProgramRun { machine, network, program, seed: *seed, images: *images, json: arguments.json };
+        let (data, json) = (arguments.data.as_deref(), arguments.json);
+        let what = ProgramRun { machine, network, program, seed: *seed, data, images: *images, json };
         return sim_program::run(what, &options);
+    }
+    if arguments.data.is_some() {
+        let machine = arguments.problem.machine.machine.clone();
+        return Err(HostError::RunsNoData { machine }.into());
     }
     if arguments.program.is_some() {
         let others = DeepMachine::names().collect::<Vec<_>>().join(", ");

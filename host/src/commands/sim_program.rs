@@ -3,14 +3,20 @@
 use std::path::Path;
 
 use anyhow::bail;
+use bitline_boards::verilated::{self, Simulator, VerilatedMachine};
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::network::Network;
+use bitline_hdl::deep::core::DeepContents;
+use bitline_hdl::export::deep_verilog;
+use bitline_hdl::simulation::{deep_build_hash, simulate_deep};
 use bitline_host::HostError;
 use bitline_host::deep::DeepProblem;
+use bitline_host::deep::board::DeepBoard;
 use bitline_host::deep::engine::{DeepEngine, GoldenEngine};
-use bitline_host::deep::images::{DigitImages, ImageSource, MadeUpImages};
+use bitline_host::deep::images::{DigitImages, ImageSource, MadeUpImages, TestImages};
 use bitline_host::deep::outcome::{self, Stage};
 use bitline_host::engine::{Engine, EngineOptions};
+use bitline_host::link::{Client, ClientOptions, InProcessPort};
 use bitline_host::problem::shipped_network;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -26,6 +32,8 @@ pub struct ProgramRun<'a> {
     pub program: Option<&'a Path>,
     /// Make images up from this seed; else the digits.
     pub seed: Option<u64>,
+    /// Take the test images of a data set in this folder.
+    pub data: Option<&'a Path>,
     /// That many images.
     pub images: Option<usize>,
     /// Print one JSON object.
@@ -35,28 +43,33 @@ pub struct ProgramRun<'a> {
 /// Run it.
 pub fn run(what: ProgramRun<'_>, options: &EngineOptions) -> anyhow::Result<Verdict> {
     let engine = options.engine;
-    if options.wire {
+    if options.wire && engine == Engine::Golden {
         bail!(HostError::ProgramLacks { option: "--wire" });
     }
-    if options.vcd.is_some() {
+    if options.vcd.is_some() && engine != Engine::Rusthdl {
         bail!(HostError::ProgramLacks { option: "--vcd" });
     }
-    let source: Box<dyn ImageSource> = match what.seed {
-        Some(seed) => Box::new(MadeUpImages(seed)),
-        None => Box::new(DigitImages),
+    let network = what.network.map(Network::load).transpose()?;
+    let source: Box<dyn ImageSource> = match (what.data, what.seed) {
+        (Some(folder), _) => {
+            let trained_on = network.as_ref().map_or("mnist", |network| &network.provenance.data_set);
+            Box::new(TestImages { set: trained_on.parse()?, folder: folder.into() })
+        }
+        (None, Some(seed)) => Box::new(MadeUpImages(seed)),
+        (None, None) => Box::new(DigitImages),
     };
-    let problem = match (what.program, what.network) {
+    let problem = match (what.program, network) {
         (Some(file), _) => DeepProblem::of_program(what.machine, file, source.as_ref(), what.images)?,
-        (None, Some(file)) => {
-            let name = file.display().to_string();
-            DeepProblem::of_network(what.machine, Network::load(file)?, name, source.as_ref(), what.images)?
+        (None, Some(network)) => {
+            let name = what.network.map(|file| file.display().to_string()).unwrap_or_default();
+            DeepProblem::of_network(what.machine, network, name, source.as_ref(), what.images)?
         }
         (None, None) => {
             let (network, name) = shipped_network()?;
             DeepProblem::of_network(what.machine, network, name, source.as_ref(), what.images)?
         }
     };
-    let mut runs = engine_of(engine, &problem)?;
+    let mut runs = engine_of(options, &problem)?;
     let bar = ProgressBar::new(problem.images.images.len() as u64)
         .with_style(ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} images, {eta} left")?);
     let outcome = outcome::run(&problem, runs.as_mut(), engine == Engine::Golden, &mut |stage| {
@@ -78,9 +91,26 @@ pub fn run(what: ProgramRun<'_>, options: &EngineOptions) -> anyhow::Result<Verd
 }
 
 /// What runs a problem's program.
-fn engine_of<'a>(engine: Engine, problem: &'a DeepProblem) -> Result<Box<dyn DeepEngine + 'a>, HostError> {
-    match engine {
-        Engine::Golden => Ok(Box::new(GoldenEngine::new(problem))),
-        _ => Err(HostError::NoProgramEngine { machine: problem.machine.name.clone(), engine }),
-    }
+fn engine_of<'a>(options: &EngineOptions, problem: &'a DeepProblem) -> Result<Box<dyn DeepEngine + 'a>, HostError> {
+    let machine = &problem.machine;
+    let empty = DeepContents::default();
+    let virtual_machine = match options.engine {
+        Engine::Golden => return Ok(Box::new(GoldenEngine::new(problem))),
+        Engine::Rusthdl => simulate_deep(machine, options.link(), &empty, options.vcd.clone())?,
+        Engine::Verilator => {
+            let text = deep_verilog(machine, &empty, None, !options.wire)?;
+            let face = machine.face();
+            let program = if options.wire {
+                verilated::compile(&face, &text, &options.work)?
+            } else {
+                verilated::compile_bytes(&face, &text, &options.work)?
+            };
+            Box::new(VerilatedMachine::start(&face, &program, Simulator::Verilator, "exported Verilog")?)
+        }
+        engine => return Err(HostError::NoProgramEngine { machine: machine.name.clone(), engine }),
+    };
+    let description = virtual_machine.description();
+    let port = InProcessPort::new(virtual_machine, machine.link.clock_hz);
+    let client = Client::new(port, ClientOptions::default());
+    Ok(Box::new(DeepBoard::new(client, problem, deep_build_hash(machine), description)?))
 }

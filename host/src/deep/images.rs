@@ -2,7 +2,9 @@
 
 use bitline_golden::dataset::{Digits, PIXELS};
 use bitline_golden::random::stream;
+use bitline_train::image_set::DataSet;
 use rand::Rng;
+use std::path::PathBuf;
 
 use crate::error::HostError;
 
@@ -67,6 +69,35 @@ impl ImageSource for DigitImages {
             name: set.into(),
             images: digits.test_images().rows().into_iter().take(count).map(|row| row.to_vec()).collect(),
             labels: digits.test_labels()[..count].iter().map(|label| Some(*label)).collect(),
+        })
+    }
+}
+
+/// The test part of a data set in a folder: MNIST, Fashion-MNIST.
+#[derive(Debug, Clone)]
+pub struct TestImages {
+    /// Which.
+    pub set: DataSet,
+    /// Where its files lie.
+    pub folder: PathBuf,
+}
+
+impl ImageSource for TestImages {
+    fn images(&self, codes: usize, bits: usize, count: Option<usize>) -> Result<ImageSet, HostError> {
+        let pixels = self.set.side().pow(2);
+        if codes != pixels {
+            return Err(HostError::ImageCodes { set: self.set.to_string(), found: pixels, expected: codes });
+        }
+        let read = self.set.load(Some(&self.folder))?;
+        let available = read.test.labels.len();
+        let count = count.unwrap_or(available);
+        let name = format!("the test part of {}", self.set);
+        enough(count, &name, available)?;
+        let of_bits = read.codes(&read.test.pixels, bits);
+        Ok(ImageSet {
+            name,
+            images: of_bits.rows().into_iter().take(count).map(|row| row.to_vec()).collect(),
+            labels: read.test.labels[..count].iter().map(|label| Some(*label)).collect(),
         })
     }
 }

@@ -205,7 +205,7 @@ pub struct Mapping {
     pub thresholds: Share,
     /// Instructions.
     pub instructions: Share,
-    /// Clocks of an image, from the first instruction to the end of `halt`.
+    /// Clocks of an image, from the fetch of the first instruction to the end of `halt`.
     pub cycles: u64,
     /// Share of them in which a tile is read, 0..=1.
     pub busy_share: f64,

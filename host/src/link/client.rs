@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bitline_golden::counters::Counters;
+use bitline_golden::deep_registers::DeepRegion;
 use bitline_golden::link::{Decoder, Frame, IDENTIFY, MAX_WORDS, REFUSED, REPLY, Refusal};
 use bitline_golden::machine::Machine;
 use bitline_golden::registers::{self, IDENTIFY_WORDS, REGISTER_WORDS, RUN_COUNTERS, Region, find};
@@ -222,12 +223,12 @@ impl<P: Port> Client<P> {
     ///
     /// # Errors
     /// Any link error.
-    pub fn read(&mut self, region: Region, offset: u16, count: usize) -> Result<Vec<u16>, HostError> {
+    pub fn read(&mut self, region: impl LinkRegion, offset: u16, count: usize) -> Result<Vec<u16>, HostError> {
         let mut words = Vec::with_capacity(count);
         while words.len() < count {
             let part = (count - words.len()).min(MAX_WORDS);
             let at = offset + words.len() as u16;
-            let frame = Frame::read(self.next_sequence(), registers::address(region, at), part as u8);
+            let frame = Frame::read(self.next_sequence(), address(region, at), part as u8);
             words.extend(self.exchange(frame, part, &|| describe("READ", region, at, part))?);
         }
         Ok(words)
@@ -237,10 +238,10 @@ impl<P: Port> Client<P> {
     ///
     /// # Errors
     /// Any link error.
-    pub fn write(&mut self, region: Region, offset: u16, words: &[u16]) -> Result<(), HostError> {
+    pub fn write(&mut self, region: impl LinkRegion, offset: u16, words: &[u16]) -> Result<(), HostError> {
         for (part, words) in words.chunks(MAX_WORDS).enumerate() {
             let at = offset + (part * MAX_WORDS) as u16;
-            let frame = Frame::write(self.next_sequence(), registers::address(region, at), words);
+            let frame = Frame::write(self.next_sequence(), address(region, at), words);
             self.exchange(frame, 0, &|| describe("WRITE", region, at, words.len()))?;
         }
         Ok(())
@@ -299,9 +300,9 @@ impl<P: Port> Client<P> {
     ///
     /// # Errors
     /// Any link error.
-    pub fn checksum(&mut self, region: Region, first_slot: u16, count: u16) -> Result<u64, HostError> {
+    pub fn checksum(&mut self, region: impl LinkRegion, first_slot: u16, count: u16) -> Result<u64, HostError> {
         self.write(Region::Registers, find("first_slot").offset, &[first_slot, count])?;
-        self.write_register("checksum_region", region as u16)?;
+        self.write_register("checksum_region", u16::from(region.code()))?;
         self.write_register("control", registers::CONTROL_CHECKSUM)?;
         self.wait_until_idle("checksum")?;
         self.read_register("checksum")
@@ -313,7 +314,7 @@ impl<P: Port> Client<P> {
     /// [`HostError::Checksum`], or any link error.
     pub fn verify(
         &mut self,
-        region: Region,
+        region: impl LinkRegion,
         first_slot: u16,
         count: u16,
         words: impl IntoIterator<Item = u16>,
@@ -323,7 +324,7 @@ impl<P: Port> Client<P> {
         if found == expected {
             return Ok(());
         }
-        Err(HostError::Checksum { port: self.port.name().into(), region: region_name(region), found, expected })
+        Err(HostError::Checksum { port: self.port.name().into(), region: region.name(), found, expected })
     }
 
     /// Read the run counters; they stand still while the machine is idle.
@@ -356,6 +357,45 @@ fn value(words: &[u16]) -> u64 {
     words.iter().rev().fold(0, |value, word| value << 16 | u64::from(*word))
 }
 
+/// A region of a machine's address space.
+pub trait LinkRegion: Copy {
+    /// Bits 23..16 of its addresses.
+    fn code(self) -> u8;
+    /// What it is called in messages.
+    fn name(self) -> &'static str;
+}
+
+impl LinkRegion for Region {
+    fn code(self) -> u8 {
+        self as u8
+    }
+    fn name(self) -> &'static str {
+        region_name(self)
+    }
+}
+
+impl LinkRegion for DeepRegion {
+    fn code(self) -> u8 {
+        self as u8
+    }
+    fn name(self) -> &'static str {
+        match self {
+            Self::Registers => "register",
+            Self::Array => "array",
+            Self::Codes => "code",
+            Self::Labels => "label",
+            Self::Program => "program",
+            Self::Thresholds => "threshold",
+            Self::Results => "result",
+            Self::Layers => "layer",
+        }
+    }
+}
+
+fn address(region: impl LinkRegion, offset: u16) -> u32 {
+    u32::from(region.code()) << 16 | u32::from(offset)
+}
+
 /// What a region is called in messages.
 pub fn region_name(region: Region) -> &'static str {
     match region {
@@ -366,10 +406,10 @@ pub fn region_name(region: Region) -> &'static str {
     }
 }
 
-fn describe(operation: &str, region: Region, offset: u16, count: usize) -> String {
+fn describe(operation: &str, region: impl LinkRegion, offset: u16, count: usize) -> String {
     let register = registers::REGISTERS.iter().find(|r| (r.offset..r.offset + r.words).contains(&offset));
-    match (region, register) {
-        (Region::Registers, Some(register)) => format!("{operation} of register {}", register.name),
-        _ => format!("{operation} of {count} {} words at {offset:#06x}", region_name(region)),
+    match (region.code(), register) {
+        (0, Some(register)) => format!("{operation} of register {}", register.name),
+        _ => format!("{operation} of {count} {} words at {offset:#06x}", region.name()),
     }
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use bitline_firmware::isa::{INSTRUCTION_CYCLES, MOVE_CYCLES};
+use bitline_firmware::isa::{COUNT_CYCLES, IMAGE_CYCLES, INSTRUCTION_CYCLES, MOVE_CYCLES};
 use bitline_firmware::timing::{
-    FREE_TO_GATHER, GATHER_CYCLES, GATHER_TO_READ, RANKING_CYCLES, READ_TO_STORE, READ_TO_SUMS,
+    COUNTS_TO_SUMS, FREE_TO_GATHER, GATHER_CYCLES, GATHER_TO_READ, RANKING_CYCLES, READ_TO_ROWS, SUMS_TO_END,
 };
 
 use crate::drawn::convolutional;
@@ -30,7 +30,7 @@ const READING: &str = "
   next up to its end. The first layer reads the image in its slot.
 - *thresholds*: entries, one an output. A layer's first is a multiple of the outputs that leave the array a clock.
 
-Every clock of a layer, from the first of its instructions to the `count` that ends it, is one of five:
+Every clock of a layer, from the first of its instructions (of the first layer's, from its fetch) to the `count` that ends it, is one of five:
 
 | clocks | what happens | what would make them fewer |
 | --- | --- | --- |
@@ -46,21 +46,27 @@ failure.
 ";
 
 fn clocks() -> String {
+    let before_sums = COUNTS_TO_SUMS - 1;
     format!(
         "## How the clocks are predicted\n\n\
          `firmware/src/timing.rs` follows a layer event by event: the *gatherer* moves a chunk of up to `gather_lanes` codes of one segment a clock into one of two \
          window\nbuffers, the bias row in a chunk of its own; the *reader* reads a tile a clock, window by window, output group by output group, row group by row group, \
-         plane group\nby plane group, a row group once all its codes are there. Where the outputs of a tile take longer to leave it than its output group to be read, \
-         the reader pauses for\nthe difference.\n\n\
+         plane group\nby plane group, a row group once all its codes are there. The outputs of a tile leave it `output_lanes` a clock; where that takes longer than \
+         the reads of an output group,\nthe group's last read waits until as many clocks have passed since the last read of the group before. `hdl/tests/deep_core.rs` \
+         holds these clocks to those of the gateware.\n\n\
          | constant | clocks |\n| --- | --- |\n\
+         | before an image's first instruction | {IMAGE_CYCLES} |\n\
          | an instruction that moves nothing, and the beginning of every other | {INSTRUCTION_CYCLES} |\n\
+         | from a `count` to the next `count` or `halt`, at least | {COUNT_CYCLES} |\n\
          | `fill` and `copy`, beyond that and one a chunk | {MOVE_CYCLES} |\n\
-         | from a layer's decoding to its first chunk | {GATHER_CYCLES} |\n\
+         | between a layer's instruction and its first chunk | {GATHER_CYCLES} |\n\
          | from the last read of a window to the first chunk that goes into its buffer | {FREE_TO_GATHER} |\n\
          | from the last chunk of a row group to its first read | {GATHER_TO_READ} |\n\
-         | from the last read to the end of `read`, beyond the clocks in which outputs leave their tile but one | {READ_TO_STORE} |\n\
-         | the same to the first sum of `classify` | {READ_TO_SUMS} |\n\
-         | ranking, beyond one a sum | {RANKING_CYCLES} |\n\n"
+         | from a read to its rows at the counters | {READ_TO_ROWS} |\n\
+         | counting the rows of a column | 1 up to 15 rows, 2 up to 127, 3 up to 1023 |\n\
+         | from counts to the first sums of an output group, the clock of these not counted | {before_sums} |\n\
+         | from the last sums to the end of `read` | {SUMS_TO_END} |\n\
+         | the same of `classify`, beyond one a sum | {RANKING_CYCLES} |\n\n"
     )
 }
 

@@ -1,0 +1,168 @@
+//! A machine that runs programs, behind its link.
+
+use bitline_firmware::execute::LayerCounters;
+use bitline_golden::argmax::Verdict;
+use bitline_golden::deep_registers::{
+    DeepRegion, ENTRY_WORDS, FAULT_OFFSET, LAYER_WORDS, column_words, image_offset, result_bits, result_offset,
+    threshold_node,
+};
+use bitline_golden::registers::{CONTROL_CLEAR, CONTROL_START, NO_LABEL, find};
+
+use super::DeepProblem;
+use super::engine::{DeepEngine, DeepResults, ImageRecord};
+use crate::error::HostError;
+use crate::link::{Client, Port};
+
+/// A machine at the other end of a port, with a problem's program loaded.
+pub struct DeepBoard<'a, P: Port> {
+    client: Client<P>,
+    problem: &'a DeepProblem,
+    description: String,
+}
+
+impl<'a, P: Port> DeepBoard<'a, P> {
+    /// Check that the board is the problem's machine, load the program, and hold the checksums of what was loaded against it.
+    ///
+    /// # Errors
+    /// Any link error, [`HostError::Checksum`].
+    pub fn new(
+        mut client: Client<P>,
+        problem: &'a DeepProblem,
+        build_hash: u64,
+        description: String,
+    ) -> Result<Self, HostError> {
+        client.identify_as(&problem.machine.face(), build_hash)?;
+        let (instructions, devices, thresholds) =
+            (program_words(problem), device_words(problem), threshold_words(problem));
+        for (region, words) in
+            [(DeepRegion::Program, instructions), (DeepRegion::Array, devices), (DeepRegion::Thresholds, thresholds)]
+        {
+            client.write(region, 0, &words)?;
+            let rest = std::iter::repeat_n(0, region.words(&problem.machine) - words.len());
+            client.verify(region, 0, 0, words.into_iter().chain(rest))?;
+        }
+        Ok(Self { client, problem, description })
+    }
+
+    /// Run a batch of images, at most as many as there are slots.
+    fn run_batch(&mut self, images: &[Vec<u8>], labels: &[Option<u8>]) -> Result<DeepResults, HostError> {
+        let (problem, client) = (self.problem, &mut self.client);
+        let machine = &problem.machine;
+        let half = machine.image_codes / 2;
+        let mut slots = Vec::with_capacity(images.len() * half);
+        for (slot, image) in images.iter().enumerate() {
+            let codes = problem.program.image.lay_out(image);
+            let words: Vec<u16> = codes.chunks(2).map(pair).collect();
+            client.write(DeepRegion::Codes, image_offset(machine, slot), &words)?;
+            slots.extend(words.iter().copied().chain(std::iter::repeat_n(0, half - words.len())));
+        }
+        let labels: Vec<u16> = labels.iter().map(|label| label.map_or(NO_LABEL, u16::from)).collect();
+        client.write(DeepRegion::Labels, 0, &labels)?;
+        let count = images.len() as u16;
+        client.verify(DeepRegion::Codes, 0, count, slots)?;
+        client.write_register("control", CONTROL_CLEAR)?;
+        client.write(DeepRegion::Registers, find("first_slot").offset, &[0, count])?;
+        client.write_register("control", CONTROL_START)?;
+        client.wait_until_idle("run")?;
+        let fault = client.read(DeepRegion::Registers, FAULT_OFFSET, 2)?;
+        if fault[0] != 0 {
+            return Err(HostError::HardwareFault { machine: machine.name.clone(), kinds: fault[0], at: fault[1] });
+        }
+        let mut results = DeepResults { counters: self.counters()?, layers: self.layers()?, ..DeepResults::default() };
+        for slot in 0..images.len() {
+            results.images.push(self.result(slot)?);
+        }
+        Ok(results)
+    }
+
+    fn counters(&mut self) -> Result<LayerCounters, HostError> {
+        let counted = self.client.counters()?;
+        Ok(LayerCounters {
+            cycles: counted.cycles,
+            busy_cycles: counted.busy_cycles,
+            array_reads: counted.array_reads,
+            row_pulses: counted.row_pulses,
+            conversions: counted.conversions,
+            saturations: counted.saturations,
+            macs: counted.macs,
+        })
+    }
+
+    fn layers(&mut self) -> Result<Vec<LayerCounters>, HostError> {
+        let machine = &self.problem.machine;
+        let words = self.client.read(DeepRegion::Layers, 0, machine.layers * LAYER_WORDS)?;
+        let value = |record: &[u16], at: usize| u64::from(record[2 * at + 1]) << 16 | u64::from(record[2 * at]);
+        Ok(words
+            .chunks(LAYER_WORDS)
+            .map(|record| LayerCounters {
+                cycles: value(record, 0),
+                busy_cycles: value(record, 1),
+                array_reads: value(record, 2),
+                row_pulses: value(record, 3),
+                conversions: value(record, 4),
+                saturations: value(record, 5),
+                macs: value(record, 6),
+            })
+            .collect())
+    }
+
+    fn result(&mut self, slot: usize) -> Result<ImageRecord, HostError> {
+        let machine = &self.problem.machine;
+        let words =
+            self.client.read(DeepRegion::Results, result_offset(machine, slot, 0), 2 << result_bits(machine))?;
+        let value = |at: usize| u32::from(words[2 * at + 1]) << 16 | u32::from(words[2 * at]);
+        let outputs = self.problem.outputs();
+        let sums: Vec<i32> = (0..outputs).map(|output| value(output) as i32).collect();
+        let verdict =
+            (outputs > 1).then(|| Verdict { class: value(machine.sums) as _, margin: value(machine.sums + 1) as _ });
+        Ok(ImageRecord { sums, verdict, maps: vec![None; self.problem.placements.len().saturating_sub(1)] })
+    }
+}
+
+impl<P: Port> DeepEngine for DeepBoard<'_, P> {
+    fn description(&self) -> String {
+        self.description.clone()
+    }
+
+    fn run(&mut self, images: &[Vec<u8>], done: &mut dyn FnMut(usize)) -> Result<DeepResults, HostError> {
+        let mut results = DeepResults::default();
+        let labels = &self.problem.images.labels;
+        let slots = self.problem.machine.slots;
+        for (batch, labels) in images.chunks(slots).zip(labels.chunks(slots)) {
+            let more = self.run_batch(batch, labels)?;
+            results.append(more);
+            done(results.images.len());
+        }
+        Ok(results)
+    }
+}
+
+fn pair(codes: &[u8]) -> u16 {
+    u16::from_le_bytes([codes[0], codes.get(1).copied().unwrap_or(0)])
+}
+
+fn program_words(problem: &DeepProblem) -> Vec<u16> {
+    problem.program.instructions.iter().flat_map(|instruction| instruction.encode()).collect()
+}
+
+fn device_words(problem: &DeepProblem) -> Vec<u16> {
+    let words = column_words(&problem.machine);
+    let columns = problem.program.tiles.iter().flat_map(|tile| &tile.columns);
+    let word = |rows: &[bool]| rows.iter().rev().fold(0, |word, device| word << 1 | u16::from(*device));
+    columns
+        .flat_map(|column| column.chunks(16).map(word).chain(std::iter::repeat(0)).take(words).collect::<Vec<_>>())
+        .collect()
+}
+
+fn threshold_words(problem: &DeepProblem) -> Vec<u16> {
+    let entry = |thresholds: &Vec<i32>| {
+        let bits = thresholds.len().count_ones() as usize;
+        let mut words = [0; ENTRY_WORDS];
+        for (i, threshold) in thresholds.iter().enumerate() {
+            let at = 2 * threshold_node(bits, i);
+            (words[at], words[at + 1]) = (*threshold as u16, (*threshold >> 16) as u16);
+        }
+        words
+    };
+    problem.program.thresholds.iter().flat_map(entry).collect()
+}
