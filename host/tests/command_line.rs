@@ -2,6 +2,7 @@
 
 use bitline_boards::flow::Flow;
 use bitline_golden::machine::Machine;
+use bitline_golden::network::Network;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};

@@ -5,6 +5,10 @@
 //! Quantization is S001's Eq. 2, in [`bitline_golden::scale_factor`]; [`quantization`] chooses its scale factor in
 //! three ways and reports all of them.
 //!
+//! Networks of several layers are quantized while they are trained: [`image_set`] reads the data, [`architecture`] says what
+//! layers there are, [`straight_through`] has the quantizers, [`deep_training`] the steps and epochs, [`checkpoint`] their
+//! file, and [`export`] makes golden's network of what [`frozen`] holds. [`recipe`] has the settings of those in `networks/`.
+//!
 //! Index order: weights are `[output][input]`, images `[image][pixel]`.
 
 mod adam;
