@@ -7,6 +7,7 @@ pub mod images;
 pub mod mapping;
 pub mod outcome;
 pub mod reference;
+pub mod start;
 
 use std::path::Path;
 

@@ -3,20 +3,14 @@
 use std::path::Path;
 
 use anyhow::bail;
-use bitline_boards::verilated::{self, Simulator, VerilatedMachine};
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::network::Network;
-use bitline_hdl::deep::core::DeepContents;
-use bitline_hdl::export::deep_verilog;
-use bitline_hdl::simulation::{deep_build_hash, simulate_deep};
 use bitline_host::HostError;
 use bitline_host::deep::DeepProblem;
-use bitline_host::deep::board::DeepBoard;
-use bitline_host::deep::engine::{DeepEngine, GoldenEngine};
 use bitline_host::deep::images::{DigitImages, ImageSource, MadeUpImages, TestImages};
 use bitline_host::deep::outcome::{self, Stage};
+use bitline_host::deep::start::start;
 use bitline_host::engine::{Engine, EngineOptions};
-use bitline_host::link::{Client, ClientOptions, InProcessPort};
 use bitline_host::problem::shipped_network;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -69,7 +63,7 @@ pub fn run(what: ProgramRun<'_>, options: &EngineOptions) -> anyhow::Result<Verd
             DeepProblem::of_network(what.machine, network, name, source.as_ref(), what.images)?
         }
     };
-    let mut runs = engine_of(options, &problem)?;
+    let mut runs = start(&problem, options)?;
     let bar = ProgressBar::new(problem.images.images.len() as u64)
         .with_style(ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} images, {eta} left")?);
     let outcome = outcome::run(&problem, runs.as_mut(), engine == Engine::Golden, &mut |stage| {
@@ -88,29 +82,4 @@ pub fn run(what: ProgramRun<'_>, options: &EngineOptions) -> anyhow::Result<Verd
         println!("{outcome}");
     }
     Ok(if outcome.equal { Verdict::Equal } else { Verdict::Differs })
-}
-
-/// What runs a problem's program.
-fn engine_of<'a>(options: &EngineOptions, problem: &'a DeepProblem) -> Result<Box<dyn DeepEngine + 'a>, HostError> {
-    let machine = &problem.machine;
-    let empty = DeepContents::default();
-    let virtual_machine = match options.engine {
-        Engine::Golden => return Ok(Box::new(GoldenEngine::new(problem))),
-        Engine::Rusthdl => simulate_deep(machine, options.link(), &empty, options.vcd.clone())?,
-        Engine::Verilator => {
-            let text = deep_verilog(machine, &empty, None, !options.wire)?;
-            let face = machine.face();
-            let program = if options.wire {
-                verilated::compile(&face, &text, &options.work)?
-            } else {
-                verilated::compile_bytes(&face, &text, &options.work)?
-            };
-            Box::new(VerilatedMachine::start(&face, &program, Simulator::Verilator, "exported Verilog")?)
-        }
-        engine => return Err(HostError::NoProgramEngine { machine: machine.name.clone(), engine }),
-    };
-    let description = virtual_machine.description();
-    let port = InProcessPort::new(virtual_machine, machine.link.clock_hz);
-    let client = Client::new(port, ClientOptions::default());
-    Ok(Box::new(DeepBoard::new(client, problem, deep_build_hash(machine), description)?))
 }
