@@ -12,8 +12,11 @@ use crate::engine::{Engine, EngineOptions};
 use crate::error::HostError;
 use crate::link::{Client, ClientOptions, InProcessPort};
 
-/// What runs a problem's program.
-fn engine_of<'a>(options: &EngineOptions, problem: &'a DeepProblem) -> Result<Box<dyn DeepEngine + 'a>, HostError> {
+/// Start an engine with a problem's program loaded.
+///
+/// # Errors
+/// [`HostError::NoProgramEngine`], a machine that cannot be made, and any link error.
+pub fn start<'a>(problem: &'a DeepProblem, options: &EngineOptions) -> Result<Box<dyn DeepEngine + 'a>, HostError> {
     let machine = &problem.machine;
     let empty = DeepContents::default();
     let virtual_machine = match options.engine {
@@ -31,7 +34,10 @@ fn engine_of<'a>(options: &EngineOptions, problem: &'a DeepProblem) -> Result<Bo
         }
         engine => return Err(HostError::NoProgramEngine { machine: machine.name.clone(), engine }),
     };
-    let description = virtual_machine.description();
+    let mut description = virtual_machine.description();
+    if options.engine == Engine::Verilator && !options.wire {
+        description = description.replace("every bit on the wire", "whole bytes handed to the link (a short cut)");
+    }
     let port = InProcessPort::new(virtual_machine, machine.link.clock_hz);
     let client = Client::new(port, ClientOptions::default());
     Ok(Box::new(DeepBoard::new(client, problem, deep_build_hash(machine), description)?))
