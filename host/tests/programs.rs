@@ -220,7 +220,7 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
             "machine digits has one layer and runs no programs; choose one of tiny-deep, mnist, kws",
         ),
         (&["disassemble", "networks/digits.safetensors"], "so it is not a program; make one with `bitline compile`"),
-        (&["sim", "--machine", "mnist"], "the rusthdl engine runs no programs"),
+        (&["sim", "--machine", "mnist", "--engine", "icarus"], "the icarus engine runs no programs"),
         (&["sim", "--program", "x"], "machine digits has one layer and runs no programs"),
         (
             &["sim", "--machine", "mnist", "--engine", "golden", "--fault-flip", "1,1"],
@@ -228,7 +228,7 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
         ),
         (
             &["verify", "--machine", "mnist"],
-            "machine mnist runs programs, which `bitline compile`, `assemble` and `sim`",
+            "machine mnist runs programs, which `bitline compile`, `assemble`, `sim` and `build` are for",
         ),
         (&["export", "--machine", "kws", "--out", &out], "this verb takes tiny, digits, digits-turbo"),
     ];
