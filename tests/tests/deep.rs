@@ -47,9 +47,9 @@ fn networks_on_the_exported_verilog_equal_golden() {
 }
 
 #[test]
-fn one_other_weight_is_a_difference() {
+fn other_weights_of_one_output_are_a_difference() {
     let loaded = problem("mnist-dense", 2, |_| {});
-    let other = problem("mnist-dense", 2, |network| network.layers[2].weights[(9, 99)] ^= 1);
+    let other = problem("mnist-dense", 2, |network| network.layers[2].weights.row_mut(9).mapv_inplace(|w| w ^ 1));
     let mut runs = start(&loaded, &options(Engine::Verilator)).unwrap();
     let found = outcome::run(&other, runs.as_mut(), false, &mut |_| {}).unwrap();
     assert!(!found.equal, "{found}");
