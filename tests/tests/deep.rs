@@ -12,7 +12,7 @@ use std::path::Path;
 
 fn problem(name: &str, images: usize, change: impl Fn(&mut Network)) -> DeepProblem {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut network = Network::load(&root.join(format!("networks/{name}.safetensors"))).unwrap();
+    let mut network = Network::load(root.join(format!("networks/{name}.safetensors"))).unwrap();
     change(&mut network);
     let machine = DeepMachine::named("mnist").unwrap();
     DeepProblem::of_network(machine, network, name.into(), &MadeUpImages(3), Some(images)).unwrap()
