@@ -1,5 +1,7 @@
 //! Networks compiled and executed give what golden's integer layers give, layer by layer.
 
+mod draw;
+
 use bitline_firmware::compile::{Compiled, compile};
 use bitline_firmware::execute::{Executor, Fault, FaultKind, ImageResult, LayerCounters, bisect, execute};
 use bitline_firmware::isa::{Encoded, Instruction};
@@ -9,13 +11,11 @@ use bitline_firmware::timing::{Clocks, predict};
 use bitline_golden::column::{count, current};
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::{Conductance, QuantizerConfig};
-use bitline_golden::network::{
-    Activation, Convolution, Geometry, Layer, MapShape, Network, Pool, Provenance, weight_range,
-};
+use bitline_golden::network::{Activation, MapShape, Network, Provenance};
 use bitline_golden::planes::{active_rows, plane};
 use bitline_golden::quantizer::quantize;
 use bitline_golden::recombination::plane_sum;
-use ndarray::Array2;
+use draw::Draw;
 use proptest::prelude::*;
 
 /// A small machine: tiles of 16 rows and 8 columns.
@@ -34,91 +34,6 @@ fn target() -> Target {
     };
     machine.check().unwrap();
     Target::of(&machine)
-}
-
-/// Numbers from a seed.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit
-    }
-
-    fn between(&mut self, low: usize, high: usize) -> usize {
-        low + self.below(high - low + 1)
-    }
-
-    fn weight(&mut self, bits: usize) -> i8 {
-        if bits == 1 {
-            return 2 * self.below(2) as i8 - 1;
-        }
-        let range = weight_range(bits);
-        (i32::from(*range.start()) + self.below(1 << bits) as i32) as i8
-    }
-
-    /// A layer of `outputs` outputs that reads a map of codes of `input_bits` bits.
-    fn layer(&mut self, input: MapShape, input_bits: usize, outputs: usize, hidden: bool) -> Layer {
-        let mut geometry = Geometry::Dense;
-        let mut inputs = input.codes();
-        if hidden && self.below(3) > 0 {
-            let padding = self.below(2);
-            let convolution = Convolution {
-                input,
-                kernel_height: self.between(1, 3.min(input.height + 2 * padding)),
-                kernel_width: self.between(1, 3.min(input.width + 2 * padding)),
-                stride: self.between(1, 2),
-                padding,
-            };
-            inputs = convolution.window_inputs();
-            geometry = Geometry::Convolution(convolution);
-        }
-        let weight_bits = self.between(1, 8);
-        let weights = Array2::from_shape_fn((outputs, inputs), |_| self.weight(weight_bits));
-        let with_biases = self.below(2) == 1;
-        let biases = (0..outputs).map(|_| if with_biases { self.weight(weight_bits) } else { 0 }).collect();
-        let mut layer = Layer {
-            geometry,
-            weights,
-            biases,
-            weight_bits,
-            input_bits,
-            bias_code: self.below(1 << input_bits) as u32,
-            activation: None,
-            pool: None,
-            scale_factor: None,
-            float: None,
-        };
-        if hidden {
-            let bits = self.between(1, 4);
-            let reach = 8 << weight_bits;
-            let mut thresholds = Array2::from_shape_fn((outputs, Activation::levels(bits)), |_| {
-                self.below(2 * reach) as i32 - reach as i32
-            });
-            thresholds.rows_mut().into_iter().for_each(|mut row| row.as_slice_mut().unwrap().sort_unstable());
-            layer.activation = Some(Activation { bits, thresholds });
-            let windows = layer.windows();
-            let size = self.between(1, 3.min(windows.height.min(windows.width)));
-            layer.pool = (size > 1).then(|| Pool { size, stride: self.between(1, size) });
-        }
-        layer
-    }
-
-    fn network(&mut self) -> Network {
-        let mut map = MapShape { height: self.between(1, 7), width: self.between(1, 7), channels: self.between(1, 3) };
-        let mut bits = self.between(1, 8);
-        let mut layers = Vec::new();
-        for _ in 0..self.below(3) {
-            let outputs = self.between(1, 6);
-            let layer = self.layer(map, bits, outputs, true);
-            map = layer.output_map();
-            bits = layer.activation.as_ref().unwrap().bits;
-            layers.push(layer);
-        }
-        let outputs = self.between(2, 8);
-        layers.push(self.layer(map, bits, outputs, false));
-        Network { name: "drawn".into(), layers, provenance: Provenance::default(), history: vec![] }
-    }
 }
 
 /// Compile, run, and compare with golden's integer layers: sums, class, codes in memory, counters.
@@ -172,7 +87,7 @@ proptest! {
     #[test]
     fn a_program_computes_what_its_network_does(seed in any::<u64>()) {
         let mut draw = Draw(seed);
-        let network = draw.network();
+        let network = draw.network(8, 8, 8);
         let first = &network.layers[0];
         let image: Vec<u8> = (0..first.input_codes()).map(|_| draw.below(1 << first.input_bits) as u8).collect();
         check(&network, &image);
@@ -190,7 +105,7 @@ proptest! {
     #[test]
     fn any_words_end_in_halt_or_in_a_fault(words in prop::collection::vec(any::<Encoded>(), 1..12)) {
         let target = target();
-        let compiled = compile(&Draw(7).network(), &target).unwrap();
+        let compiled = compile(&Draw(7).network(8, 8, 8), &target).unwrap();
         // Short fields, so that layers are run and not only refused.
         let cut = |words: Encoded| words.map(|word| word & 0x0013);
         let instructions: Vec<Instruction> = words.into_iter().filter_map(|w| Instruction::decode(&cut(w)).ok()).collect();
@@ -244,7 +159,7 @@ fn packed_columns_are_goldens_where_quantizers_clamp_and_hrs_devices_leak() {
 #[test]
 fn a_program_ends_in_halt_or_where_the_memory_is_zeros() {
     let mut target = target();
-    let mut program = compile(&Draw(1).network(), &target).unwrap().program;
+    let mut program = compile(&Draw(1).network(8, 8, 8), &target).unwrap().program;
     let halted = execute(&program, &target, &[]).unwrap();
     assert_eq!(program.instructions.pop().unwrap().operation().name, "halt");
     assert_eq!(execute(&program, &target, &[]).unwrap(), halted, "to the last clock");
@@ -266,7 +181,7 @@ fn a_program_ends_in_halt_or_where_the_memory_is_zeros() {
 #[test]
 fn what_is_not_sound_ends_in_a_fault() {
     let target = target();
-    let mut program = compile(&Draw(1).network(), &target).unwrap().program;
+    let mut program = compile(&Draw(1).network(8, 8, 8), &target).unwrap().program;
     let fault = |program: &_| execute(program, &target, &[]).unwrap_err();
     for (text, kind) in [
         ("fill to=2047 codes=2", FaultKind::Address),
@@ -306,7 +221,7 @@ fn what_is_not_sound_ends_in_a_fault() {
 #[test]
 fn planes_beyond_those_of_a_code_are_a_fault() {
     let mut target = target();
-    let mut program = compile(&Draw(1).network(), &target).unwrap().program;
+    let mut program = compile(&Draw(1).network(8, 8, 8), &target).unwrap().program;
     target.limits.code_bits = 4;
     let mut run = |planes: usize| {
         program.instructions = assemble(&format!("window\ntiles columns=4 planes={planes}\nclassify")).unwrap();
@@ -319,7 +234,7 @@ fn planes_beyond_those_of_a_code_are_a_fault() {
 #[test]
 fn rows_are_multiplied_in_the_row_groups_that_are_read() {
     let target = target();
-    let mut program = compile(&Draw(1).network(), &target).unwrap().program;
+    let mut program = compile(&Draw(1).network(8, 8, 8), &target).unwrap().program;
     // 37 rows and a row of biases: 16, 16 and 6 on tiles of 16 rows; 3 outputs, 2 a tile.
     let mut macs = |tiles: &str| {
         let text = format!("window image=1 codes=37 bias=1\ntiles columns=4 outputs=3 {tiles}\nclassify");
@@ -338,7 +253,7 @@ fn rows_are_multiplied_in_the_row_groups_that_are_read() {
 fn a_network_that_does_not_fit_is_refused_with_the_numbers() {
     let network = {
         let mut draw = Draw(3);
-        let layer = draw.layer(MapShape::flat(30), 4, 5, false);
+        let layer = draw.layer(MapShape::flat(30), 4, 5, None);
         Network { name: "wide".into(), layers: vec![layer], provenance: Provenance::default(), history: vec![] }
     };
     let needed = compile(&network, &target()).unwrap().program.tiles.len();

@@ -1,99 +1,17 @@
 //! Networks compiled and run on the core's gateware give what golden and the executor give: codes, sums, class, counters, clocks.
 
+#[path = "../../firmware/tests/draw/mod.rs"]
+mod draw;
+
 use bitline_firmware::compile::{Compiled, compile};
 use bitline_firmware::execute::{Executor, LayerCounters};
 use bitline_firmware::program::{Program, Target};
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::deep_registers::{DeepRegion, result_offset, threshold_node};
-use bitline_golden::network::{
-    Activation, Convolution, Geometry, Layer, MapShape, Network, Pool, Provenance, weight_range,
-};
+use bitline_golden::network::{Geometry, Network};
 use bitline_hdl::deep::core::DeepContents;
 use bitline_hdl::deep::simulation::CoreSimulation;
-use ndarray::Array2;
-
-/// Numbers from a seed.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit
-    }
-
-    fn between(&mut self, low: usize, high: usize) -> usize {
-        low + self.below(high - low + 1)
-    }
-
-    fn weight(&mut self, bits: usize) -> i8 {
-        if bits == 1 {
-            return 2 * self.below(2) as i8 - 1;
-        }
-        (i32::from(*weight_range(bits).start()) + self.below(1 << bits) as i32) as i8
-    }
-
-    fn layer(&mut self, input: MapShape, input_bits: usize, outputs: usize, hidden: bool) -> Layer {
-        let mut geometry = Geometry::Dense;
-        let mut inputs = input.codes();
-        if hidden && self.below(3) > 0 {
-            let padding = self.below(2);
-            let convolution = Convolution {
-                input,
-                kernel_height: self.between(1, 3.min(input.height + 2 * padding)),
-                kernel_width: self.between(1, 3.min(input.width + 2 * padding)),
-                stride: self.between(1, 2),
-                padding,
-            };
-            inputs = convolution.window_inputs();
-            geometry = Geometry::Convolution(convolution);
-        }
-        let weight_bits = self.between(1, 8);
-        let weights = Array2::from_shape_fn((outputs, inputs), |_| self.weight(weight_bits));
-        let with_biases = self.below(2) == 1;
-        let biases = (0..outputs).map(|_| if with_biases { self.weight(weight_bits) } else { 0 }).collect();
-        let mut layer = Layer {
-            geometry,
-            weights,
-            biases,
-            weight_bits,
-            input_bits,
-            bias_code: self.below(1 << input_bits) as u32,
-            activation: None,
-            pool: None,
-            scale_factor: None,
-            float: None,
-        };
-        if hidden {
-            let bits = self.between(1, 4);
-            let reach = 4 << weight_bits;
-            let mut thresholds = Array2::from_shape_fn((outputs, Activation::levels(bits)), |_| {
-                self.below(2 * reach) as i32 - reach as i32
-            });
-            thresholds.rows_mut().into_iter().for_each(|mut row| row.as_slice_mut().unwrap().sort_unstable());
-            layer.activation = Some(Activation { bits, thresholds });
-            let windows = layer.windows();
-            let size = self.between(1, 3.min(windows.height.min(windows.width)));
-            layer.pool = (size > 1).then(|| Pool { size, stride: self.between(1, size) });
-        }
-        layer
-    }
-
-    fn network(&mut self, code_bits: usize, sums: usize) -> Network {
-        let mut map = MapShape { height: self.between(1, 7), width: self.between(1, 7), channels: self.between(1, 3) };
-        let mut bits = self.between(1, code_bits);
-        let mut layers = Vec::new();
-        for _ in 0..self.below(3) {
-            let outputs = self.between(1, 6);
-            let layer = self.layer(map, bits, outputs, true);
-            map = layer.output_map();
-            bits = layer.activation.as_ref().unwrap().bits;
-            layers.push(layer);
-        }
-        let outputs = self.between(2, sums);
-        layers.push(self.layer(map, bits, outputs, false));
-        Network { name: "drawn".into(), layers, provenance: Provenance::default(), history: vec![] }
-    }
-}
+use draw::Draw;
 
 /// What a program lets the memories hold, with images in the first slots.
 fn contents(machine: &DeepMachine, program: &Program, images: &[Vec<u8>]) -> DeepContents {
@@ -175,7 +93,7 @@ fn random_networks_run_as_the_executor_says() {
     let mut run = 0;
     for seed in 0..120 {
         let mut draw = Draw(seed);
-        let network = draw.network(machine.code_bits, machine.sums);
+        let network = draw.network(machine.code_bits, machine.sums, 4);
         let input_bits = network.layers[0].input_bits;
         let inputs = match network.layers[0].geometry {
             Geometry::Dense => network.layers[0].inputs(),
@@ -215,7 +133,7 @@ fn watched() -> DeepMachine {
 fn good(machine: &DeepMachine) -> (Program, Vec<u8>, Vec<i32>) {
     let target = Target::of(machine);
     let network = (0..)
-        .map(|seed| Draw(seed).network(machine.code_bits, machine.sums))
+        .map(|seed| Draw(seed).network(machine.code_bits, machine.sums, 4))
         .find(|network| network.layers.len() == 2 && compile(network, &target).is_ok())
         .unwrap();
     let program = compile(&network, &target).unwrap().program;
