@@ -3,7 +3,7 @@
 //! Sizes are chosen there and nowhere else; every other width that golden, firmware, gateware and host share is derived
 //! here. A tile is what is read in one clock: `tile_rows` rows and `tile_columns` columns, `plane_lanes` planes at once.
 
-use crate::machine::{Conductance, LinkConfig, Machine, MachineError, QuantizerConfig, bits_to_hold};
+use crate::machine::{Conductance, LinkConfig, Machine, MachineError, QuantizerConfig, bits_to_hold, built_in};
 use serde::{Deserialize, Serialize};
 
 /// Columns of an output at most.
@@ -76,11 +76,7 @@ impl DeepMachine {
     /// # Errors
     /// [`MachineError::Unknown`] lists the names there are.
     pub fn named(name: &str) -> Result<Self, MachineError> {
-        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name).ok_or_else(|| MachineError::Unknown {
-            name: name.to_string(),
-            known: Self::names().collect::<Vec<_>>().join(", "),
-        })?;
-        Self::from_toml(text)
+        Self::from_toml(built_in(&BUILT_IN, name)?)
     }
 
     /// Read and check a machine's description.

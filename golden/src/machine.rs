@@ -140,6 +140,15 @@ const BUILT_IN: [(&str, &str); 3] = [
     ("digits-turbo", include_str!("../../configs/digits-turbo.toml")),
 ];
 
+/// The description of that name in a table of names and descriptions.
+pub(crate) fn built_in<'a>(table: &[(&str, &'a str)], name: &str) -> Result<&'a str, MachineError> {
+    let (_, text) = table.iter().find(|(known, _)| *known == name).ok_or_else(|| MachineError::Unknown {
+        name: name.to_string(),
+        known: table.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", "),
+    })?;
+    Ok(text)
+}
+
 impl Machine {
     /// Names of the machines in `configs/`.
     pub fn names() -> impl Iterator<Item = &'static str> {
@@ -151,11 +160,7 @@ impl Machine {
     /// # Errors
     /// [`MachineError::Unknown`] lists the names there are.
     pub fn named(name: &str) -> Result<Self, MachineError> {
-        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name).ok_or_else(|| MachineError::Unknown {
-            name: name.to_string(),
-            known: Self::names().collect::<Vec<_>>().join(", "),
-        })?;
-        Self::from_toml(text)
+        Self::from_toml(built_in(&BUILT_IN, name)?)
     }
 
     /// Read and check a machine's description.
