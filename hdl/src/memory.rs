@@ -83,16 +83,23 @@ impl Logic for Memory {
     }
 }
 
-/// An `initial` block that fills the memory `name`: zeros, then what is not zero.
+/// Words that one `initial` block fills; Yosys takes time by the square of a block's length.
+const WORDS_A_BLOCK: usize = 1024;
+
+/// `initial` blocks that fill the memory `name`: zeros, then what is not zero.
 pub(crate) fn initial_words(name: &str, width: usize, words: &[u64]) -> String {
-    let mut text = format!(
-        "integer {name}_at;\ninitial begin\n  for ({name}_at = 0; {name}_at < {}; {name}_at = {name}_at + 1) \
-         {name}[{name}_at] = {};\n",
-        words.len(),
-        literal(width, 0)
-    );
-    for (at, word) in words.iter().enumerate().filter(|(_, word)| **word != 0) {
-        text += &format!("  {name}[{at}] = {};\n", literal(width, *word));
+    let zero = literal(width, 0);
+    let mut text = format!("integer {name}_at;\n");
+    for (block, part) in words.chunks(WORDS_A_BLOCK).enumerate() {
+        let first = block * WORDS_A_BLOCK;
+        let end = first + part.len();
+        text += &format!(
+            "initial begin\n  for ({name}_at = {first}; {name}_at < {end}; {name}_at = {name}_at + 1) {name}[{name}_at] = {zero};\n"
+        );
+        for (at, word) in part.iter().enumerate().filter(|(_, word)| **word != 0) {
+            text += &format!("  {name}[{}] = {};\n", first + at, literal(width, *word));
+        }
+        text += "end\n";
     }
-    text + "end\n"
+    text
 }

@@ -47,7 +47,7 @@ pub enum HostError {
     },
     /// A verb for machines of one layer was given one that runs programs.
     #[error(
-        "machine {machine} runs programs, which `bitline compile`, `assemble`, `sim` and `build` are for; this verb takes {others}"
+        "machine {machine} runs programs, which `bitline compile`, `assemble`, `sim`, `export` and `build` are for; this verb takes {others}"
     )]
     RunsPrograms {
         /// The machine.
@@ -420,7 +420,7 @@ mod tests {
             ),
             (
                 HostError::RunsPrograms { machine: machine(), others: "tiny, digits".into() },
-                "machine mnist runs programs, which `bitline compile`, `assemble`, `sim` and `build` are for; this verb takes tiny, \
+                "machine mnist runs programs, which `bitline compile`, `assemble`, `sim`, `export` and `build` are for; this verb takes tiny, \
                  digits",
             ),
             (

@@ -228,9 +228,9 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
         ),
         (
             &["verify", "--machine", "mnist"],
-            "machine mnist runs programs, which `bitline compile`, `assemble`, `sim` and `build` are for",
+            "machine mnist runs programs, which `bitline compile`, `assemble`, `sim`, `export` and `build` are for",
         ),
-        (&["export", "--machine", "kws", "--out", &out], "this verb takes tiny, digits, digits-turbo"),
+        (&["export", "--machine", "kws", "--built-in", "--out", &out], "this verb takes tiny, digits, digits-turbo"),
     ];
     for (arguments, message) in wrong {
         let talk = refused(arguments);

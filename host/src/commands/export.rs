@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use bitline_hdl::export::{ExportOptions, verilog};
+use bitline_hdl::deep::core::DeepContents;
+use bitline_hdl::export::{ExportOptions, deep_verilog, verilog};
 use bitline_host::engine::contents_of;
 use clap::Args;
 
@@ -21,17 +22,15 @@ pub struct ExportArguments {
     /// Frequency of the board's clock, if it is not the machine's own
     #[arg(long, value_name = "HERTZ")]
     clock_hz: Option<u32>,
-    /// Build weights and as many images as fit into the memories; the switch then runs them without a host
+    /// Build weights and as many images as fit into the memories of a machine of one layer; the switch then runs them without
+    /// a host
     #[arg(long)]
     built_in: bool,
 }
 
 /// Export.
 pub fn run(arguments: &ExportArguments) -> anyhow::Result<Verdict> {
-    let machine = arguments.machine.machine()?;
-    let contents = arguments.built_in.then(|| built_in_problem(&machine)).transpose()?;
-    let contents = contents.as_ref().map(contents_of).unwrap_or_default();
-    let text = verilog(&machine, &ExportOptions { contents, clock_hz: arguments.clock_hz, build_hash: None })?;
+    let text = text(arguments)?;
     let folder = &arguments.out;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{} cannot be made; choose another --out", folder.display()))?;
@@ -40,4 +39,19 @@ pub fn run(arguments: &ExportArguments) -> anyhow::Result<Verdict> {
         .with_context(|| format!("{} cannot be written; choose another --out", file.display()))?;
     println!("{}", file.display());
     Ok(Verdict::Equal)
+}
+
+/// The machine's Verilog.
+fn text(arguments: &ExportArguments) -> anyhow::Result<String> {
+    let clock_hz = arguments.clock_hz;
+    match arguments.machine.deep_machine()? {
+        Some(machine) if !arguments.built_in => Ok(deep_verilog(&machine, &DeepContents::default(), clock_hz, false)?),
+        // What is built in is the digits' one layer; a machine that runs programs is refused here.
+        _ => {
+            let machine = arguments.machine.machine()?;
+            let contents = arguments.built_in.then(|| built_in_problem(&machine)).transpose()?;
+            let contents = contents.as_ref().map(contents_of).unwrap_or_default();
+            Ok(verilog(&machine, &ExportOptions { contents, clock_hz, build_hash: None })?)
+        }
+    }
 }
