@@ -62,8 +62,9 @@ impl Budget {
 mod tests {
     use super::*;
     use crate::Board;
+    use crate::flow::Flow;
     use crate::usage::Share;
-    use bitline_golden::machine::Machine;
+    use std::path::Path;
 
     #[test]
     fn budgets_name_boards_and_machines_that_exist_and_ask_for_the_boards_clock() {
@@ -71,7 +72,7 @@ mod tests {
         assert!(!budgets.is_empty());
         for budget in budgets {
             let board = Board::named(&budget.board).unwrap();
-            board.adapt(&Machine::named(&budget.machine).unwrap()).unwrap();
+            Flow::named(board.clone(), &budget.machine, Path::new("out")).unwrap();
             assert!(budget.clock_min_hz >= u64::from(board.clock_hz), "{budget:?}");
         }
     }

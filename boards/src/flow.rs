@@ -11,7 +11,7 @@ use crate::tools;
 use crate::usage::{Cells, Usage};
 use crate::wrapper;
 use bitline_golden::deep_machine::DeepMachine;
-use bitline_golden::machine::Machine;
+use bitline_golden::machine::{Machine, MachineError};
 use bitline_golden::registers::find;
 use bitline_hdl::deep::core::DeepContents;
 use bitline_hdl::export::{ExportOptions, deep_verilog, verilog};
@@ -82,6 +82,18 @@ impl Flow {
     /// [`BoardError::Baud`].
     pub fn of_deep(board: Board, machine: &DeepMachine, out: &Path) -> Result<Self, BoardError> {
         Ok(Self { deep: Some(machine.clone()), ..Self::new(board, &machine.face(), out)? })
+    }
+
+    /// The same for the built-in machine of that name, of either kind.
+    ///
+    /// # Errors
+    /// [`BoardError::Baud`], [`BoardError::Export`] for a name that no machine has.
+    pub fn named(board: Board, machine: &str, out: &Path) -> Result<Self, BoardError> {
+        let unknown = |e: MachineError| BoardError::Export { machine: machine.into(), reason: e.to_string() };
+        if DeepMachine::names().any(|name| name == machine) {
+            return Self::of_deep(board, &DeepMachine::named(machine).map_err(unknown)?, out);
+        }
+        Self::new(board, &Machine::named(machine).map_err(unknown)?, out)
     }
 
     /// The same flow, each of whose tools may take that long.

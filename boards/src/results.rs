@@ -7,6 +7,7 @@ use crate::board::Board;
 use crate::error::BoardError;
 use crate::runs::{read_lines, write_lines};
 use crate::usage::{Cells, Share, Usage};
+use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::Machine;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -174,10 +175,6 @@ pub fn table(records: &[Record]) -> Result<String, BoardError> {
     );
     for row in summaries(records) {
         let board = Board::named(&row.board)?;
-        let machine = Machine::named(&row.machine)
-            .map_err(|e| BoardError::Export { machine: row.machine.clone(), reason: e.to_string() })?;
-        let work = Work::of(&machine);
-        let images = |clock_hz: u64| clock_hz / work.clocks_per_image;
         let megahertz = |hertz: u64| format!("{:.1}", hertz as f64 / 1e6);
         let share = |share: Share| format!("{} of {} ({} %)", share.used, share.available, share.percent());
         let seeds = if row.placed == row.seeds {
@@ -185,11 +182,9 @@ pub fn table(records: &[Record]) -> Result<String, BoardError> {
         } else {
             format!("{}, **{} without a result**", row.seeds, row.seeds - row.placed)
         };
-        let bit_operations =
-            work.bit_operations_per_image as f64 / (work.clocks_per_image * row.logic.used.max(1)) as f64;
-        writeln!(
+        write!(
             text,
-            "| `{}` | {} | {seeds} | {} / {} / {}{} | {} | {} | {} | {} | {} | {} | {:.2} | {} | {bit_operations:.2} |",
+            "| `{}` | {} | {seeds} | {} / {} / {}{} | {} | {} | {} | {} |",
             row.machine,
             board.title,
             megahertz(row.clock_min_hz),
@@ -200,6 +195,22 @@ pub fn table(records: &[Record]) -> Result<String, BoardError> {
             share(row.logic),
             row.flip_flops,
             share(row.block_rams),
+        )
+        .expect("a string takes everything");
+        // What an image takes of a machine that runs programs is its program's.
+        if DeepMachine::names().any(|name| name == row.machine) {
+            text += " by program | by program | by program | by program | by program |\n";
+            continue;
+        }
+        let machine = Machine::named(&row.machine)
+            .map_err(|e| BoardError::Export { machine: row.machine.clone(), reason: e.to_string() })?;
+        let work = Work::of(&machine);
+        let images = |clock_hz: u64| clock_hz / work.clocks_per_image;
+        let bit_operations =
+            work.bit_operations_per_image as f64 / (work.clocks_per_image * row.logic.used.max(1)) as f64;
+        writeln!(
+            text,
+            " {} | {} | {:.2} | {} | {bit_operations:.2} |",
             work.clocks_per_image,
             thousands(images(row.clock_needed_hz)),
             (images(row.clock_needed_hz) * work.macs_per_image) as f64 / 1e9,

@@ -4,8 +4,10 @@
 
 use crate::error::BoardError;
 use crate::flow::design_hash;
-use bitline_golden::machine::Machine;
-use bitline_hdl::export::{ExportOptions, verilog};
+use bitline_golden::deep_machine::DeepMachine;
+use bitline_golden::machine::{Machine, MachineError};
+use bitline_hdl::deep::core::DeepContents;
+use bitline_hdl::export::{ExportOptions, deep_verilog, verilog};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -61,6 +63,28 @@ pub fn design_of(machine: &Machine) -> Result<String, BoardError> {
     let text = verilog(machine, &ExportOptions::default())
         .map_err(|e| BoardError::Export { machine: machine.name.clone(), reason: e.to_string() })?;
     Ok(design_hash(&text)[..16].to_string())
+}
+
+/// The same of a machine that runs programs.
+///
+/// # Errors
+/// [`BoardError::Export`].
+pub fn deep_design_of(machine: &DeepMachine) -> Result<String, BoardError> {
+    let text = deep_verilog(machine, &DeepContents::default(), None, false)
+        .map_err(|e| BoardError::Export { machine: machine.name.clone(), reason: e.to_string() })?;
+    Ok(design_hash(&text)[..16].to_string())
+}
+
+/// The same of the built-in machine of that name, of either kind.
+///
+/// # Errors
+/// [`BoardError::Export`].
+pub fn design_named(name: &str) -> Result<String, BoardError> {
+    let unknown = |e: MachineError| BoardError::Export { machine: name.into(), reason: e.to_string() };
+    if DeepMachine::names().any(|known| known == name) {
+        return deep_design_of(&DeepMachine::named(name).map_err(unknown)?);
+    }
+    design_of(&Machine::named(name).map_err(unknown)?)
 }
 
 /// Read records, one a line; a file that is not there has none.

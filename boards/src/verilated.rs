@@ -125,6 +125,16 @@ pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Resu
     build(&name, &netlist.verilog, Some(&netlist.models), MAIN, &options, out)
 }
 
+/// The same without the UART, as [`compile_bytes`].
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_netlist_bytes(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
+    let name = format!("{}-bytes-{}", machine.name, netlist.kind);
+    let options = [&NETLIST_OPTIONS[..], &NETLIST_COMPILER].concat();
+    build(&name, &netlist.verilog, Some(&netlist.models), BYTES, &options, out)
+}
+
 /// The same for mutants, all in one program; see [`Simulator::Mutant`].
 ///
 /// # Errors

@@ -1,8 +1,7 @@
 //! Networks compiled and executed give what golden's integer layers give, layer by layer.
 
-mod draw;
-
 use bitline_firmware::compile::{Compiled, compile};
+use bitline_firmware::draw::Draw;
 use bitline_firmware::execute::{Executor, Fault, FaultKind, ImageResult, LayerCounters, bisect, execute};
 use bitline_firmware::isa::{Encoded, Instruction};
 use bitline_firmware::program::{ImageLayout, Program, Target, Tile};
@@ -15,7 +14,6 @@ use bitline_golden::network::{Activation, MapShape, Network, Provenance};
 use bitline_golden::planes::{active_rows, plane};
 use bitline_golden::quantizer::quantize;
 use bitline_golden::recombination::plane_sum;
-use draw::Draw;
 use proptest::prelude::*;
 
 /// A small machine: tiles of 16 rows and 8 columns.

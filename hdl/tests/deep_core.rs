@@ -1,9 +1,7 @@
 //! Networks compiled and run on the core's gateware give what golden and the executor give: codes, sums, class, counters, clocks.
 
-#[path = "../../firmware/tests/draw/mod.rs"]
-mod draw;
-
 use bitline_firmware::compile::{Compiled, compile};
+use bitline_firmware::draw::Draw;
 use bitline_firmware::execute::{Executor, LayerCounters};
 use bitline_firmware::program::{Program, Target};
 use bitline_golden::deep_machine::DeepMachine;
@@ -11,7 +9,6 @@ use bitline_golden::deep_registers::{DeepRegion, result_offset, threshold_node};
 use bitline_golden::network::{Geometry, Network};
 use bitline_hdl::deep::core::DeepContents;
 use bitline_hdl::deep::simulation::CoreSimulation;
-use draw::Draw;
 
 /// What a program lets the memories hold, with images in the first slots.
 fn contents(machine: &DeepMachine, program: &Program, images: &[Vec<u8>]) -> DeepContents {

@@ -6,8 +6,10 @@ pub mod floor_plan;
 pub mod images;
 pub mod mapping;
 pub mod outcome;
+pub mod problem_set;
 pub mod reference;
 pub mod start;
+pub mod verify;
 
 use std::path::Path;
 

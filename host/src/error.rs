@@ -47,7 +47,7 @@ pub enum HostError {
     },
     /// A verb for machines of one layer was given one that runs programs.
     #[error(
-        "machine {machine} runs programs, which `bitline compile`, `assemble`, `sim`, `export` and `build` are for; this verb takes {others}"
+        "machine {machine} runs programs, which `bitline compile`, `assemble`, `sim`, `verify`, `export` and `build` are for; this verb takes {others}"
     )]
     RunsPrograms {
         /// The machine.
@@ -65,7 +65,7 @@ pub enum HostError {
     },
     /// Nothing of that kind runs programs.
     #[error(
-        "the {engine} engine runs no programs, and machine {machine} runs nothing else; give --engine golden, rusthdl or verilator"
+        "the {engine} engine runs no programs, and machine {machine} runs nothing else; give --engine golden, rusthdl, verilator, netlist or netlist-ecp5"
     )]
     NoProgramEngine {
         /// The machine.
@@ -420,7 +420,7 @@ mod tests {
             ),
             (
                 HostError::RunsPrograms { machine: machine(), others: "tiny, digits".into() },
-                "machine mnist runs programs, which `bitline compile`, `assemble`, `sim`, `export` and `build` are for; this verb takes tiny, \
+                "machine mnist runs programs, which `bitline compile`, `assemble`, `sim`, `verify`, `export` and `build` are for; this verb takes tiny, \
                  digits",
             ),
             (
@@ -429,7 +429,7 @@ mod tests {
             ),
             (
                 HostError::NoProgramEngine { machine: machine(), engine: Engine::Icarus },
-                "the icarus engine runs no programs, and machine mnist runs nothing else; give --engine golden, rusthdl or verilator",
+                "the icarus engine runs no programs, and machine mnist runs nothing else; give --engine golden, rusthdl, verilator, netlist or netlist-ecp5",
             ),
             (HostError::ProgramLacks { option: "--vcd" }, "a run of a program has no --vcd; leave it out"),
             (

@@ -10,6 +10,7 @@ use bitline_boards::flow::{Flow, design_hash};
 use bitline_boards::results::{self, Record};
 use bitline_boards::runs::{self, Run};
 use bitline_boards::{Board, BoardError};
+use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::Machine;
 
 use crate::mutation_record;
@@ -128,18 +129,17 @@ pub fn table(root: &Path) -> Result<String, BoardError> {
     let mut pairs: Vec<(String, Option<String>)> =
         Budget::all()?.into_iter().map(|budget| (budget.machine, Some(budget.board))).collect();
     let alone = |name: &&str| !pairs.iter().any(|(machine, _)| machine == name);
-    let alone: Vec<_> = Machine::names().filter(alone).map(|name| (name.to_string(), None)).collect();
+    let machines = || Machine::names().chain(DeepMachine::names());
+    let alone: Vec<_> = machines().filter(alone).map(|name| (name.to_string(), None)).collect();
     pairs.extend(alone);
-    pairs.sort_by_key(|(machine, _)| Machine::names().position(|name| name == machine));
+    pairs.sort_by_key(|(machine, _)| machines().position(|name| name == machine));
     for (name, board) in pairs {
-        let machine =
-            Machine::named(&name).map_err(|e| BoardError::Export { machine: name.clone(), reason: e.to_string() })?;
         let board = board.map(|board| Board::named(&board)).transpose()?;
-        let design = runs::design_of(&machine)?;
+        let design = runs::design_named(&name)?;
         let place = match &board {
             None => "no board".to_string(),
             Some(board) => {
-                let flow = Flow::new(board.clone(), &machine, Path::new("out"))?;
+                let flow = Flow::named(board.clone(), &name, Path::new("out"))?;
                 let mine: Vec<&Record> =
                     placements.iter().filter(|r| r.machine == name && r.board == board.name).collect();
                 placed(&mine, &design_hash(&flow.verilog()?)[..16]).to_string()

@@ -227,8 +227,8 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
             "a run of a program has no --fault-flip; leave it out",
         ),
         (
-            &["verify", "--machine", "mnist"],
-            "machine mnist runs programs, which `bitline compile`, `assemble`, `sim`, `export` and `build` are for",
+            &["board", "--machine", "mnist"],
+            "machine mnist runs programs, which `bitline compile`, `assemble`, `sim`, `verify`, `export` and `build` are for",
         ),
         (&["export", "--machine", "kws", "--built-in", "--out", &out], "this verb takes tiny, digits, digits-turbo"),
     ];

@@ -7,7 +7,6 @@ use bitline_boards::budget::Budget;
 use bitline_boards::flow::{Flow, Placement, Synthesis, build_of, design_hash};
 use bitline_boards::results::{self, Record};
 use bitline_boards::{Board, BoardError};
-use bitline_golden::machine::Machine;
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,10 +91,10 @@ fn main() -> ExitCode {
 fn place(options: &Options) -> Result<bool, String> {
     let words = |e: BoardError| e.to_string();
     let board = Board::named(&options.board).map_err(words)?;
-    let machine = Machine::named(&options.machine).map_err(|e| e.to_string())?;
+    let flow = Flow::named(board.clone(), &options.machine, &options.out).map_err(words)?.with_limit(options.limit);
+    let machine = flow.machine();
     let budgets = Budget::all().map_err(words)?;
     let budget = budgets.iter().find(|b| b.board == board.name && b.machine == machine.name);
-    let flow = Flow::new(board.clone(), &machine, &options.out).map_err(words)?.with_limit(options.limit);
     let verilog = match &options.verilog {
         Some(file) => std::fs::read_to_string(file).map_err(|e| format!("{} cannot be read: {e}", file.display()))?,
         None => flow.verilog().map_err(words)?,

@@ -115,6 +115,10 @@ pub struct DeepCore {
     record_register: Register,
     value_word: Bus<Local>,
     chosen: Register,
+    asked_region: Register,
+    asked_offset: Register,
+    asked_write_data: Register,
+    stores: DFF<Bit>,
     region_line: Delay,
     low_line: Delay,
     early_low_line: Delay,
@@ -139,7 +143,7 @@ pub struct DeepCore {
 
 impl DeepCore {
     /// Clocks from `offset` to `read_data`.
-    pub const READ_CYCLES: u64 = 3;
+    pub const READ_CYCLES: u64 = 4;
 
     /// The core of a machine.
     pub fn new(machine: &DeepMachine, contents: &DeepContents) -> Self {
@@ -205,8 +209,12 @@ impl DeepCore {
             record_register: Register::new(16),
             value_word: Bus::new(32),
             chosen: Register::new(16),
-            region_line: Delay::new(8, Self::READ_CYCLES - 1),
-            low_line: Delay::new(1, Self::READ_CYCLES - 1),
+            asked_region: Register::new(8),
+            asked_offset: Register::new(16),
+            asked_write_data: Register::new(16),
+            stores: DFF::default(),
+            region_line: Delay::new(8, Self::READ_CYCLES - 2),
+            low_line: Delay::new(1, Self::READ_CYCLES - 2),
             early_low_line: Delay::new(4, 1),
             record: (0..8).map(|_| Bus::new(32)).collect(),
             slot_base: number(machine.codes),
@@ -237,6 +245,12 @@ impl Logic for DeepCore {
         clock!(self, clock, control, program_memory, decoder, feed, reader, crossbar, activation, records);
         clock!(self, clock, region_line, low_line, early_low_line);
         dff_setup!(self, clock, class_known, class_register, record_register, chosen);
+        dff_setup!(self, clock, asked_region, asked_offset, asked_write_data, stores);
+        // The link asks from one place, and memories lie everywhere: a clock for the way.
+        self.asked_region.d.next = self.region.val();
+        self.asked_offset.d.next = self.offset.val();
+        self.asked_write_data.d.next = self.write_data.val();
+        self.stores.d.next = self.write_enable.val();
         // Faults of the reads: a tile that is not there, planes that a code does not have, more outputs than tiles.
         self.tile_fault.next = 0;
         if self.reader.read.val() & (self.reader.tile.val() >= self.tiles.val()) {
@@ -261,12 +275,12 @@ impl Logic for DeepCore {
         self.control.layer_faults.next =
             self.feed.faults.val() | self.activation.faults.val() | self.tile_fault.val() | self.plane_fault.val();
         self.program_memory.read_address.next = self.control.program_address.val();
-        self.program_memory.read_word.next = self.offset.val();
+        self.program_memory.read_word.next = self.asked_offset.q.val();
         self.program_memory.write_enable.next =
-            self.write_enable.val() & (self.region.val() == self.program_region.val());
-        self.program_memory.write_address.next = self.offset.val() >> 3;
-        self.program_memory.write_word.next = self.offset.val();
-        self.program_memory.write_data.next = self.write_data.val();
+            self.stores.q.val() & (self.asked_region.q.val() == self.program_region.val());
+        self.program_memory.write_address.next = self.asked_offset.q.val() >> 3;
+        self.program_memory.write_word.next = self.asked_offset.q.val();
+        self.program_memory.write_data.next = self.asked_write_data.q.val();
         self.decoder.load.next = self.control.load.val();
         self.decoder.words.next = self.program_memory.instruction.val();
         self.decoder.apply.next = self.control.apply.val();
@@ -319,9 +333,9 @@ impl Logic for DeepCore {
         for i in 0..self.activation.store_codes.len() {
             self.feed.store_codes[i].next = self.activation.store_codes[i].val();
         }
-        self.feed.link_enable.next = self.write_enable.val() & (self.region.val() == self.codes_region.val());
-        self.feed.link_address.next = self.offset.val() << 1;
-        self.feed.link_word.next = self.write_data.val();
+        self.feed.link_enable.next = self.stores.q.val() & (self.asked_region.q.val() == self.codes_region.val());
+        self.feed.link_address.next = self.asked_offset.q.val() << 1;
+        self.feed.link_word.next = self.asked_write_data.q.val();
         self.feed.link_reads.next = !self.control.running.val();
         // Reads.
         self.reader.start.next = self.control.layer_start.val();
@@ -355,9 +369,9 @@ impl Logic for DeepCore {
             self.crossbar.rows[i].next = self.feed.rows[i].val();
         }
         self.crossbar.link_reads.next = !self.control.running.val();
-        self.crossbar.link_enable.next = self.write_enable.val() & (self.region.val() == self.array_region.val());
-        self.crossbar.link_offset.next = self.offset.val();
-        self.crossbar.link_word.next = self.write_data.val();
+        self.crossbar.link_enable.next = self.stores.q.val() & (self.asked_region.q.val() == self.array_region.val());
+        self.crossbar.link_offset.next = self.asked_offset.q.val();
+        self.crossbar.link_word.next = self.asked_write_data.q.val();
         // Outputs.
         self.activation.cut.next = self.control.cut.val();
         self.activation.layer_start.next = self.control.layer_start.val();
@@ -377,10 +391,10 @@ impl Logic for DeepCore {
         self.activation.square_last.next = self.crossbar.square_last.val();
         self.activation.layer_final.next = self.crossbar.layer_final.val();
         self.activation.link_enable.next =
-            self.write_enable.val() & (self.region.val() == self.thresholds_region.val());
-        self.activation.link_offset.next = self.offset.val();
-        self.activation.link_word.next = self.write_data.val();
-        self.activation.read_value.next = self.offset.val() >> 1;
+            self.stores.q.val() & (self.asked_region.q.val() == self.thresholds_region.val());
+        self.activation.link_offset.next = self.asked_offset.q.val();
+        self.activation.link_word.next = self.asked_write_data.q.val();
+        self.activation.read_value.next = self.asked_offset.q.val() >> 1;
         self.class_valid.next = self.class_known.q.val();
         self.winner.next = self.class_register.q.val();
         if self.activation.classified.val() {
@@ -422,18 +436,18 @@ impl Logic for DeepCore {
         self.records.amounts[4].next = self.planes_converted.val();
         self.records.amounts[5].next = self.crossbar.saturations.val();
         self.records.amounts[6].next = self.crossbar.macs.val();
-        self.records.read_layer.next = self.offset.val() >> 4;
+        self.records.read_layer.next = self.asked_offset.q.val() >> 4;
         // What the link reads: each memory's word two clocks after its address, the choice a clock later.
-        self.region_line.d.next = self.region.val();
-        self.low_line.d.next = self.offset.val() & self.low_mask.val();
-        self.early_low_line.d.next = self.offset.val();
+        self.region_line.d.next = self.asked_region.q.val();
+        self.low_line.d.next = self.asked_offset.q.val() & self.low_mask.val();
+        self.early_low_line.d.next = self.asked_offset.q.val();
         self.record_word.next = 0;
         for i in 0..7 {
             self.record[i].next = self.records.records[i].val();
         }
         self.record[7].next = 0;
         if !self.control.running.val() {
-            self.program_memory.read_address.next = self.offset.val() >> 3;
+            self.program_memory.read_address.next = self.asked_offset.q.val() >> 3;
         }
         if (self.early_low_line.q.val() >> 1) == 0 {
             self.record_word.next = self.record[0].val();

@@ -17,6 +17,7 @@ mod sim_program;
 mod train;
 mod train_network;
 mod verify;
+mod verify_program;
 
 use clap::Subcommand;
 

@@ -13,8 +13,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::Verdict;
 use super::arguments::{MachineArgument, engine_parser};
+use super::{Verdict, verify_program};
 
 /// Arguments of `bitline verify`.
 #[derive(Debug, Args)]
@@ -27,30 +27,37 @@ pub struct VerifyArguments {
     rung: RungRange,
     /// Of a rung that several engines climb (R2, R3), this one only
     #[arg(long, value_parser = engine_parser())]
-    engine: Option<Engine>,
+    pub engine: Option<Engine>,
     /// Seed of what is random; random problem K is that of seed SEED + K
     #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Random problems, after the corners (and, for a machine of digits, the shipped network on its first test images)
+    pub seed: u64,
+    /// Random problems, after the corners and the shipped networks that the machine takes, on their first test images
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
-    problems: u64,
+    pub problems: u64,
     /// Test images of the shipped network, for a machine of digits: 297 are all
     #[arg(long, default_value_t = SHIPPED_IMAGES, value_name = "COUNT")]
     digits: usize,
+    /// Test images of each shipped network, for a machine that runs programs [default: 20]
+    #[arg(long, value_name = "COUNT")]
+    pub images: Option<usize>,
+    /// Folder of the data sets that these were trained on: mnist/ and fashion-mnist/, or the four files of one; without it their
+    /// images are made up
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
     /// Run this problem only, as a difference names it
     #[arg(long, value_name = "NAME")]
-    problem: Option<String>,
+    pub problem: Option<String>,
     /// Print one JSON object a rung instead of a table
     #[arg(long)]
-    json: bool,
+    pub json: bool,
     /// Keep both waves of a difference in this folder: RustHDL's and those of the exported Verilog (or of the netlist's blocks),
     /// from power-on to 200 clocks after the first clock that differs
     #[arg(long, value_name = "FOLDER")]
-    vcd: Option<PathBuf>,
+    pub vcd: Option<PathBuf>,
     /// Put a line a rung into this file, in place of the last one of the same machine, rung and engine; the repository keeps
     /// docs/results/runs.jsonl, of which the status table is made
     #[arg(long, value_name = "FILE", conflicts_with = "problem")]
-    record: Option<PathBuf>,
+    pub record: Option<PathBuf>,
 }
 
 /// Rungs from a first to a last.
@@ -65,8 +72,18 @@ fn rungs(text: &str) -> Result<RungRange, String> {
     if between.is_empty() { Err(format!("{text} has its last rung below its first")) } else { Ok(RungRange(between)) }
 }
 
+impl VerifyArguments {
+    /// The rungs, from the bottom up.
+    pub fn rungs(&self) -> impl Iterator<Item = Rung> {
+        self.rung.0.iter().copied()
+    }
+}
+
 /// Run it.
 pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
+    if let Some(machine) = arguments.machine.deep_machine()? {
+        return verify_program::run(&machine, arguments);
+    }
     let machine = arguments.machine.machine()?;
     let names = match &arguments.problem {
         Some(name) => vec![name.clone()],
@@ -74,11 +91,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
     };
     let problems = names.iter().map(|name| make(&machine, name, arguments.seed)).collect::<Result<Vec<_>, _>>()?;
     if !arguments.json {
-        println!("machine {}, {} problems, seed {}\n", machine.name, problems.len(), arguments.seed);
-        println!(
-            "{:<5} {:<30} {:>9} {:>9} {:>9} {:>12} {:>9}",
-            "rung", "compared with golden", "problems", "outputs", "counters", "differences", "seconds"
-        );
+        heading(&machine.name, problems.len(), arguments.seed);
     }
     let work = EngineOptions::default().work;
     let (seed, waves) = (arguments.seed, arguments.vcd.as_deref());
@@ -87,8 +100,8 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
     }
     let how = ClimbOptions { machine: &machine.name, seed, work: &work, waves };
     let mut failed = false;
-    let runs: Vec<(Rung, Engine)> = (arguments.rung.0.iter())
-        .flat_map(|rung| rung.engines().iter().map(|engine| (*rung, *engine)))
+    let runs: Vec<(Rung, Engine)> = (arguments.rungs())
+        .flat_map(|rung| rung.engines().iter().map(move |engine| (rung, *engine)))
         .filter(|(_, engine)| arguments.engine.is_none_or(|only| only == *engine))
         .collect();
     if let (Some(only), true) = (arguments.engine, runs.is_empty()) {
@@ -166,7 +179,7 @@ fn recorded(
 }
 
 /// The tools that made or ran an engine's machine.
-fn tools_of(engine: Engine) -> &'static [&'static str] {
+pub fn tools_of(engine: Engine) -> &'static [&'static str] {
     match engine {
         Engine::Golden | Engine::Rusthdl => &[],
         Engine::Verilator => &["verilator"],
@@ -191,7 +204,17 @@ fn checksum(problems: &[&NamedProblem]) -> String {
     stage::hash(&[&bytes])[..16].to_string()
 }
 
-fn tell(RungResult { rung, engine, .. }: &RungResult, failure: &Failure, is_first: bool) {
+/// What the table that follows is of, and its head.
+pub fn heading(machine: &str, problems: usize, seed: u64) {
+    println!("machine {machine}, {problems} problems, seed {seed}\n");
+    println!(
+        "{:<5} {:<30} {:>9} {:>9} {:>9} {:>12} {:>9}",
+        "rung", "compared with golden", "problems", "outputs", "counters", "differences", "seconds"
+    );
+}
+
+/// Say what differs, and how to see it again.
+pub fn tell(RungResult { rung, engine, .. }: &RungResult, failure: &Failure, is_first: bool) {
     eprintln!("{rung}, {}, differs in {}: {}", description(*engine), failure.problem, failure.difference);
     if let Some(bisection) = &failure.bisection {
         eprint!("{bisection}");
@@ -202,7 +225,8 @@ fn tell(RungResult { rung, engine, .. }: &RungResult, failure: &Failure, is_firs
     eprintln!("reproduce: {}", failure.reproduce);
 }
 
-fn show(result: &RungResult) {
+/// A line of the table.
+pub fn show(result: &RungResult) {
     println!(
         "{:<5} {:<30} {:>9} {:>9} {:>9} {:>12} {:>9.1}",
         result.rung.to_string(),

@@ -1,6 +1,7 @@
 //! A machine that runs programs, behind its link.
 
 use bitline_firmware::execute::LayerCounters;
+use bitline_firmware::isa::{Instruction, Opcode};
 use bitline_golden::argmax::Verdict;
 use bitline_golden::deep_registers::{
     DeepRegion, ENTRY_WORDS, FAULT_OFFSET, LAYER_WORDS, column_words, image_offset, result_bits, result_offset,
@@ -18,6 +19,7 @@ pub struct DeepBoard<'a, P: Port> {
     client: Client<P>,
     problem: &'a DeepProblem,
     description: String,
+    maps: bool,
 }
 
 impl<'a, P: Port> DeepBoard<'a, P> {
@@ -41,7 +43,13 @@ impl<'a, P: Port> DeepBoard<'a, P> {
             let rest = std::iter::repeat_n(0, region.words(&problem.machine) - words.len());
             client.verify(region, 0, 0, words.into_iter().chain(rest))?;
         }
-        Ok(Self { client, problem, description })
+        Ok(Self { client, problem, description, maps: false })
+    }
+
+    /// Read the maps between layers too: images are run again, up to the end of each layer.
+    #[must_use]
+    pub fn with_maps(self, maps: bool) -> Self {
+        Self { maps, ..self }
     }
 
     /// Run a batch of images, at most as many as there are slots.
@@ -60,19 +68,57 @@ impl<'a, P: Port> DeepBoard<'a, P> {
         client.write(DeepRegion::Labels, 0, &labels)?;
         let count = images.len() as u16;
         client.verify(DeepRegion::Codes, 0, count, slots)?;
-        client.write_register("control", CONTROL_CLEAR)?;
-        client.write(DeepRegion::Registers, find("first_slot").offset, &[0, count])?;
-        client.write_register("control", CONTROL_START)?;
-        client.wait_until_idle("run")?;
-        let fault = client.read(DeepRegion::Registers, FAULT_OFFSET, 2)?;
-        if fault[0] != 0 {
-            return Err(HostError::HardwareFault { machine: machine.name.clone(), kinds: fault[0], at: fault[1] });
-        }
+        self.start(0, count)?;
         let mut results = DeepResults { counters: self.counters()?, layers: self.layers()?, ..DeepResults::default() };
         for slot in 0..images.len() {
             results.images.push(self.result(slot)?);
         }
+        if self.maps {
+            self.read_maps(&mut results.images)?;
+        }
         Ok(results)
+    }
+
+    /// Put a `halt` behind each layer's end, run the images in the slots one by one, and read what the layer left.
+    fn read_maps(&mut self, images: &mut [ImageRecord]) -> Result<(), HostError> {
+        let problem = self.problem;
+        let instructions = &problem.program.instructions;
+        for (at, end) in instructions.iter().enumerate().filter(|(_, i)| i.opcode() == Opcode::Count) {
+            let layer = end.get("layer");
+            let Some(output) = problem.placements.get(layer).and_then(|placement| placement.output) else { continue };
+            self.write_instruction(at + 1, Opcode::Halt.operation().smallest())?;
+            for (slot, image) in images.iter_mut().enumerate() {
+                self.start(slot as u16, 1)?;
+                let codes = output.map.base..output.map.base + output.map.codes;
+                let words = codes.start / 2..codes.end.div_ceil(2);
+                let read = self.client.read(DeepRegion::Codes, words.start as u16, words.len())?;
+                let mut memory = vec![0; 2 * words.start];
+                memory.extend(read.iter().flat_map(|word| word.to_le_bytes()));
+                image.maps[layer] = Some(output.codes_in(&memory));
+            }
+            self.write_instruction(at + 1, instructions[at + 1])?;
+        }
+        Ok(())
+    }
+
+    fn write_instruction(&mut self, at: usize, instruction: Instruction) -> Result<(), HostError> {
+        let words = instruction.encode();
+        self.client.write(DeepRegion::Program, (at * words.len()) as u16, &words)
+    }
+
+    /// Clear the counters and run images, to the end or a fault.
+    fn start(&mut self, first: u16, count: u16) -> Result<(), HostError> {
+        let client = &mut self.client;
+        client.write_register("control", CONTROL_CLEAR)?;
+        client.write(DeepRegion::Registers, find("first_slot").offset, &[first, count])?;
+        client.write_register("control", CONTROL_START)?;
+        client.wait_until_idle("run")?;
+        let fault = client.read(DeepRegion::Registers, FAULT_OFFSET, 2)?;
+        if fault[0] != 0 {
+            let machine = self.problem.machine.name.clone();
+            return Err(HostError::HardwareFault { machine, kinds: fault[0], at: fault[1] });
+        }
+        Ok(())
     }
 
     fn counters(&mut self) -> Result<LayerCounters, HostError> {

@@ -1,19 +1,22 @@
-//! Random networks from a seed, for tests of programs here and of the gateware that runs them.
+//! Random networks from a seed: problems for programs and for the gateware that runs them.
 
 use bitline_golden::network::{
     Activation, Convolution, Geometry, Layer, MapShape, Network, Pool, Provenance, weight_range,
 };
 use ndarray::Array2;
 
-/// Numbers from a seed.
+/// Numbers from a seed: the same ones everywhere.
+#[derive(Debug, Clone)]
 pub struct Draw(pub u64);
 
 impl Draw {
+    /// A number in 0..`limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit
     }
 
+    /// A number in `low`..=`high`.
     pub fn between(&mut self, low: usize, high: usize) -> usize {
         low + self.below(high - low + 1)
     }
@@ -64,7 +67,10 @@ impl Draw {
             let mut thresholds = Array2::from_shape_fn((outputs, Activation::levels(bits)), |_| {
                 self.below(2 * reach) as i32 - reach as i32
             });
-            thresholds.rows_mut().into_iter().for_each(|mut row| row.as_slice_mut().unwrap().sort_unstable());
+            thresholds
+                .rows_mut()
+                .into_iter()
+                .for_each(|mut row| row.as_slice_mut().expect("rows lie in one piece").sort_unstable());
             layer.activation = Some(Activation { bits, thresholds });
             let windows = layer.windows();
             let size = self.between(1, 3.min(windows.height.min(windows.width)));
@@ -73,21 +79,46 @@ impl Draw {
         layer
     }
 
-    /// A network whose images have at most `code_bits` bits a code, with at most `sums` outputs; thresholds lie within `reach` << weight
-    /// bits of 0.
+    /// A small network whose images have at most `code_bits` bits a code, with at most `sums` outputs; thresholds lie within
+    /// `reach` << weight bits of 0.
     pub fn network(&mut self, code_bits: usize, sums: usize, reach: usize) -> Network {
-        let mut map = MapShape { height: self.between(1, 7), width: self.between(1, 7), channels: self.between(1, 3) };
+        self.network_within(&Sizes { side: 7, channels: 3, outputs: 6, code_bits, sums }, reach)
+    }
+
+    /// A network within these sizes; thresholds lie within `reach` << weight bits of 0.
+    pub fn network_within(&mut self, sizes: &Sizes, reach: usize) -> Network {
+        let Sizes { side, channels, outputs: most_outputs, code_bits, sums } = *sizes;
+        let mut map = MapShape {
+            height: self.between(1, side),
+            width: self.between(1, side),
+            channels: self.between(1, channels),
+        };
         let mut bits = self.between(1, code_bits);
         let mut layers = Vec::new();
         for _ in 0..self.below(3) {
-            let outputs = self.between(1, 6);
+            let outputs = self.between(1, most_outputs);
             let layer = self.layer(map, bits, outputs, Some(reach));
             map = layer.output_map();
-            bits = layer.activation.as_ref().unwrap().bits;
+            bits = layer.activation.as_ref().expect("a layer with a reach has one").bits;
             layers.push(layer);
         }
         let outputs = self.between(2, sums);
         layers.push(self.layer(map, bits, outputs, None));
         Network { name: "drawn".into(), layers, provenance: Provenance::default(), history: vec![] }
     }
+}
+
+/// How large a drawn network may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Height and width of an image in pixels, at most.
+    pub side: usize,
+    /// Its channels, at most.
+    pub channels: usize,
+    /// Outputs of a layer that is not the last, at most.
+    pub outputs: usize,
+    /// Bits of an image's codes, at most.
+    pub code_bits: usize,
+    /// Outputs of the last layer, at most; at least two.
+    pub sums: usize,
 }
