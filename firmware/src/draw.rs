@@ -67,10 +67,7 @@ impl Draw {
             let mut thresholds = Array2::from_shape_fn((outputs, Activation::levels(bits)), |_| {
                 self.below(2 * reach) as i32 - reach as i32
             });
-            thresholds
-                .rows_mut()
-                .into_iter()
-                .for_each(|mut row| row.as_slice_mut().expect("rows lie in one piece").sort_unstable());
+            thresholds.rows_mut().into_iter().for_each(|mut row| row.as_slice_mut().expect(ONE_PIECE).sort_unstable());
             layer.activation = Some(Activation { bits, thresholds });
             let windows = layer.windows();
             let size = self.between(1, 3.min(windows.height.min(windows.width)));
@@ -107,6 +104,55 @@ impl Draw {
         Network { name: "drawn".into(), layers, provenance: Provenance::default(), history: vec![] }
     }
 }
+
+impl Draw {
+    /// S000's keyword network with drawn weights: an image of 124 x 129 codes of 3 bits, convolutions of 11 x 11, 5 x 5 and 3 x 3 with
+    /// 32 channels each, pooled 3 x 3 and 2 x 2 after the first two, and 5 words; weights on 11 levels, -5..=5, in 4 bits.
+    pub fn keyword_network(&mut self) -> Network {
+        const CHANNELS: usize = 32;
+        const WORDS: usize = 5;
+        const BITS: usize = 3;
+        let mut map = MapShape { height: 124, width: 129, channels: 1 };
+        let mut layers = Vec::new();
+        for (kernel, pool) in [(11, Some(3)), (5, Some(2)), (3, None)] {
+            let convolution =
+                Convolution { input: map, kernel_height: kernel, kernel_width: kernel, stride: 1, padding: 0 };
+            let inputs = convolution.window_inputs();
+            let mut layer = self.level_layer(Geometry::Convolution(convolution), CHANNELS, inputs, BITS);
+            // Sums spread with the root of their number; thresholds within that spread give codes of every value.
+            let reach = 12 * inputs.isqrt();
+            let mut thresholds = Array2::from_shape_fn((CHANNELS, Activation::levels(BITS)), |_| {
+                self.below(2 * reach) as i32 - reach as i32
+            });
+            thresholds.rows_mut().into_iter().for_each(|mut row| row.as_slice_mut().expect(ONE_PIECE).sort_unstable());
+            layer.activation = Some(Activation { bits: BITS, thresholds });
+            layer.pool = pool.map(|size| Pool { size, stride: size });
+            map = layer.output_map();
+            layers.push(layer);
+        }
+        layers.push(self.level_layer(Geometry::Dense, WORDS, map.codes(), BITS));
+        Network { name: "s000".into(), layers, provenance: Provenance::default(), history: vec![] }
+    }
+
+    /// A layer with weights on S000's 11 levels.
+    fn level_layer(&mut self, geometry: Geometry, outputs: usize, inputs: usize, input_bits: usize) -> Layer {
+        Layer {
+            geometry,
+            weights: Array2::from_shape_fn((outputs, inputs), |_| self.below(11) as i8 - 5),
+            biases: (0..outputs).map(|_| 0).collect(),
+            weight_bits: 4,
+            input_bits,
+            bias_code: 0,
+            activation: None,
+            pool: None,
+            scale_factor: None,
+            float: None,
+        }
+    }
+}
+
+/// Why a row of thresholds is a slice.
+const ONE_PIECE: &str = "rows lie in one piece";
 
 /// How large a drawn network may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -60,6 +60,9 @@ const CORNERS: [&str; 6] = [
     "more-images-than-slots",
 ];
 
+/// One image through S000's keyword network with weights made up, on machines that hold it.
+const KEYWORDS: &str = "network/s000-made-up/1";
+
 impl DeepProblemSet<'_> {
     /// Names of the set, in the order in which it is run.
     ///
@@ -74,6 +77,9 @@ impl DeepProblemSet<'_> {
             {
                 shipped.push(format!("network/{name}/{}", self.images));
             }
+        }
+        if compile_for(&self.keywords(), self.machine).is_ok() {
+            shipped.push(KEYWORDS.into());
         }
         let random = (0..self.random).map(|k| format!("random/{}", self.seed.wrapping_add(k)));
         Ok(corners.chain(shipped).chain(random).collect())
@@ -97,11 +103,16 @@ impl DeepProblemSet<'_> {
                 let images = draw.between(1, MOST_IMAGES);
                 self.of(network, name, &MadeUpImages(seed), images)?
             }
+            _ if name == KEYWORDS => self.of(self.keywords(), name, &MadeUpImages(self.seed), 1)?,
             ["network", network, images] => {
                 let images = images.parse().map_err(|_| unknown())?;
                 let found = shipped_network(network)?.ok_or_else(unknown)?;
                 let source = self.source(&found)?;
-                self.of(found, name, source.as_ref(), images)?
+                match self.of(found.clone(), name, source.as_ref(), images) {
+                    // As many as there are.
+                    Err(HostError::Images { available, .. }) => self.of(found, name, source.as_ref(), available)?,
+                    made => made?,
+                }
             }
             _ => return Err(unknown()),
         };
@@ -117,6 +128,10 @@ impl DeepProblemSet<'_> {
         images: usize,
     ) -> Result<DeepProblem, HostError> {
         DeepProblem::of_network(self.machine.clone(), network, name.into(), source, Some(images))
+    }
+
+    fn keywords(&self) -> Network {
+        Draw(self.seed).keyword_network()
     }
 
     /// The images a shipped network was trained for; made up where its data set is not at hand.
