@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_host::HostError;
 use bitline_host::engine::EngineOptions;
@@ -24,6 +25,9 @@ pub struct SimArguments {
     /// programs (a network of 64 inputs has the digits without)
     #[arg(long, value_name = "FOLDER", conflicts_with = "seed")]
     data: Option<PathBuf>,
+    /// First image to run, counted from 0, on a machine that runs programs: long runs can be made in parts
+    #[arg(long, value_name = "IMAGE", default_value_t = 0)]
+    from: usize,
     #[command(flatten)]
     engine: EngineArguments,
     /// Print one JSON object instead of a table
@@ -55,8 +59,12 @@ pub fn run(arguments: &SimArguments) -> anyhow::Result<Verdict> {
         let ProblemArguments { images, network, seed, .. } = &arguments.problem;
         let (network, program) = (network.as_deref(), arguments.program.as_deref());
         let (data, json) = (arguments.data.as_deref(), arguments.json);
-        let what = ProgramRun { machine, network, program, seed: *seed, data, images: *images, json };
+        let what =
+            ProgramRun { machine, network, program, seed: *seed, data, from: arguments.from, images: *images, json };
         return sim_program::run(what, &options);
+    }
+    if arguments.from > 0 {
+        bail!("--from is for machines that run programs; leave it out");
     }
     if arguments.data.is_some() {
         let machine = arguments.problem.machine.machine.clone();

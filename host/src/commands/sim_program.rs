@@ -28,6 +28,8 @@ pub struct ProgramRun<'a> {
     pub seed: Option<u64>,
     /// Take the test images of a data set in this folder.
     pub data: Option<&'a Path>,
+    /// First image.
+    pub from: usize,
     /// That many images.
     pub images: Option<usize>,
     /// Print one JSON object.
@@ -52,17 +54,29 @@ pub fn run(what: ProgramRun<'_>, options: &EngineOptions) -> anyhow::Result<Verd
         (None, Some(seed)) => Box::new(MadeUpImages(seed)),
         (None, None) => Box::new(DigitImages),
     };
-    let problem = match (what.program, network) {
-        (Some(file), _) => DeepProblem::of_program(what.machine, file, source.as_ref(), what.images)?,
+    let count = what.images.map(|images| what.from + images);
+    let mut problem = match (what.program, network) {
+        (Some(file), _) => DeepProblem::of_program(what.machine, file, source.as_ref(), count)?,
         (None, Some(network)) => {
             let name = what.network.map(|file| file.display().to_string()).unwrap_or_default();
-            DeepProblem::of_network(what.machine, network, name, source.as_ref(), what.images)?
+            DeepProblem::of_network(what.machine, network, name, source.as_ref(), count)?
         }
         (None, None) => {
             let (network, name) = shipped_network()?;
-            DeepProblem::of_network(what.machine, network, name, source.as_ref(), what.images)?
+            DeepProblem::of_network(what.machine, network, name, source.as_ref(), count)?
         }
     };
+    let set = &mut problem.images;
+    if what.from >= set.images.len() && what.from > 0 {
+        bail!(
+            "--from {} is past the last of {} images of {}; choose an earlier one",
+            what.from,
+            set.images.len(),
+            set.name
+        );
+    }
+    set.images.drain(..what.from);
+    set.labels.drain(..what.from);
     let mut runs = start(&problem, options)?;
     let bar = ProgressBar::new(problem.images.images.len() as u64)
         .with_style(ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} images, {eta} left")?);
