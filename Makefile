@@ -11,9 +11,13 @@ PAIRS ?=
 # Mutants of `make mutate` that are run, of the 1000 that are drawn; machine of `make mutate-all`.
 MUTANTS ?= 60
 MACHINE ?= tiny
+# Random networks and programs of `make test-deep-nightly`, and the seed they begin with.
+NETWORKS ?= 1000
+PROGRAMS ?= 10000
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check formal bench mutate mutate-all mutate-golden tools export pnr status report docs clean bitline
+.PHONY: help demo test test-deep-nightly check formal bench mutate mutate-all mutate-golden tools export pnr status report docs clean bitline
 
 help: ## List the targets.
 	@echo "bitline: a memristor crossbar in gateware, checked bit for bit. Targets:"
@@ -25,6 +29,11 @@ demo: bitline ## Build, count the 297 test digits on a simulated board over a se
 test: ## Run every test of every crate.
 	@scripts/tools --need yosys nextpnr-ice40 icepack iceunpack icebox_vlog verilator iverilog vvp sby yices-smt2
 	$(CARGO) test --workspace
+
+test-deep-nightly: ## Run 1,000 random networks and 10,000 random programs on the Verilog of tiny-deep (NETWORKS, PROGRAMS, SEED).
+	@scripts/tools --need verilator
+	BITLINE_NETWORKS=$(NETWORKS) BITLINE_PROGRAMS=$(PROGRAMS) BITLINE_SEED=$(SEED) \
+		$(CARGO) test --release -p bitline-tests --test deep_random -- --nocapture
 
 check: ## What has to pass before a change goes in: format, lints, docs, tests, export and its lint, area and clock.
 	@scripts/check

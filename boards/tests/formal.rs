@@ -2,9 +2,11 @@
 
 use bitline_boards::BoardError;
 use bitline_boards::formal::proof::{Method, Proof, Verdict};
-use bitline_boards::formal::{self, Design, arithmetic, link, proofs};
+use bitline_boards::formal::{self, Design, arithmetic, deep, link, proofs};
+use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::{Machine, QuantizerConfig};
-use bitline_hdl::export::{ExportOptions, verilog};
+use bitline_hdl::deep::core::DeepContents;
+use bitline_hdl::export::{ExportOptions, deep_verilog, verilog};
 use bitline_hdl::simulation::Contents;
 use std::path::Path;
 
@@ -35,6 +37,23 @@ fn formal_wrong_population_count_table_is_refuted_and_named() {
     let design = damaged(&digits, "assign y = a ^ b ^ (p & d);", "assign y = a ^ b ^ (p | d);");
     let verdict = verdict(arithmetic::proofs(&design), "column_counter", "formal-table");
     assert_refuted(&verdict, "column_counter: is_the_count");
+}
+
+#[test]
+fn formal_wrong_leaves_of_programs_are_refuted_and_named() {
+    let machine = DeepMachine::named("tiny-deep").unwrap();
+    let text = deep_verilog(&machine, &DeepContents::default(), None, true).unwrap();
+    for (block, right, wrong, assertion) in [
+        ("spread", "column_rows$1 = rows$1", "column_rows$1 = rows$0", "spread: rows_of_1"),
+        ("mac_counter", "{7'b0, held_rows, 1'b0}", "{7'b0, held_rows, 1'b1}", "mac_counter: is_the_product"),
+        ("code_rotator", "{codes[3:0], codes[15:4]}", "{codes[7:4], codes[15:4]}", "code_rotator: is_lane_"),
+        ("write_select", "- 1'b1;", "- 1'b0;", "write_select: which_"),
+        ("plane_sum", "(step_first ? 12'd0 : active_sum)", "active_sum", "plane_sum: is_the_sum"),
+    ] {
+        assert!(text.contains(right), "`{right}` is no longer in the export: change it here too");
+        let proofs = deep::of_text(&machine, &text.replace(right, wrong));
+        assert_refuted(&verdict(proofs, block, &format!("formal-{block}")), assertion);
+    }
 }
 
 #[test]

@@ -346,6 +346,8 @@ impl Run<'_> {
     fn read(&mut self, wide: usize, high: usize) -> Result<(), FaultKind> {
         let (window, pool) = (self.set_up(Opcode::Window)?, self.set_up(Opcode::Pool)?);
         let (thresholds, output) = (self.set_up(Opcode::Thresholds)?, self.set_up(Opcode::Output)?);
+        // What is missing is a fault before anything else is.
+        self.set_up(Opcode::Tiles)?;
         let (first, bits) = (thresholds.get("first"), thresholds.get("bits"));
         if !first.is_multiple_of(self.target.limits.output_lanes) {
             return Err(FaultKind::Threshold);

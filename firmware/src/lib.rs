@@ -3,8 +3,8 @@
 //!
 //! `no_std` without the feature `std`: the table and the codec ([`mod@isa`]) and the checks ([`mod@verify`]) need nothing
 //! but `core`, the text form ([`mod@text`]) needs `alloc`. With it, [`mod@compile`] makes a program of a network and
-//! [`mod@execute`] runs it, instruction by instruction, with golden's arithmetic and the clocks that [`mod@timing`] predicts
-//! ([ADR 0013](../../../docs/adr/0013-programs-of-whole-layers.md)).
+//! [`mod@execute`] runs it, instruction by instruction, with golden's arithmetic and the clocks that [`mod@timing`] predicts;
+//! [`mod@fast`] gives the same for many images at once ([ADR 0013](../../../docs/adr/0013-programs-of-whole-layers.md)).
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -16,6 +16,8 @@ pub mod compile;
 pub mod draw;
 #[cfg(feature = "std")]
 pub mod execute;
+#[cfg(feature = "std")]
+pub mod fast;
 #[cfg(feature = "std")]
 pub mod file;
 pub mod isa;

@@ -189,6 +189,7 @@ fn what_is_not_sound_ends_in_a_fault() {
         ("copy from=4 to=4 codes=1", FaultKind::Address),
         ("count layer=4", FaultKind::Record),
         ("classify", FaultKind::Missing),
+        ("window\nthresholds first=1\npool\noutput\nread", FaultKind::Missing),
         ("window base=2048\ntiles\nclassify", FaultKind::Address),
         ("window\ntiles first=2048\nclassify", FaultKind::Tile),
         ("window codes=1025\ntiles\nclassify", FaultKind::Size),

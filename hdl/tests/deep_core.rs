@@ -121,6 +121,21 @@ fn the_export_passes_rusthdl_s_checks() {
     }
 }
 
+#[test]
+fn a_copy_after_a_layer_with_biases_moves_codes_and_not_the_bias() {
+    use bitline_firmware::text::{assemble, encode};
+    let machine = watched();
+    let (program, image, _) = good(&machine);
+    let mut core = CoreSimulation::new(&machine, &contents(&machine, &program, std::slice::from_ref(&image)));
+    let text = "fill to=0 codes=4 value=2\nfill to=8 codes=4 value=7\nwindow codes=4 bias=3\ntiles columns=4\n\
+                classify\ncopy from=0 to=8 codes=4\nhalt";
+    load(&mut core, &encode(&assemble(text).unwrap()), &machine);
+    assert!(core.run(0, 1, 1 << 14));
+    assert_eq!(core.fault(), (0, 0));
+    let words: Vec<u16> = (4..6).map(|word| core.read(DeepRegion::Codes, word)).collect();
+    assert_eq!(words, [0x0202, 0x0202], "codes 8..12 after the copy");
+}
+
 /// A machine whose watchdog does not wait long.
 fn watched() -> DeepMachine {
     DeepMachine { watchdog_bits: 12, ..DeepMachine::named("tiny-deep").unwrap() }

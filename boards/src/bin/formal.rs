@@ -3,9 +3,10 @@
 //! Exit status: 0 all proved, 1 one is not, 2 could not run.
 
 use bitline_boards::formal::proof::{Outcome, Proof, Verdict};
-use bitline_boards::formal::proofs;
+use bitline_boards::formal::{deep, proofs};
 use bitline_boards::runs::{self, Run};
 use bitline_boards::{BoardError, tools};
+use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::Machine;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -79,6 +80,12 @@ fn prove(options: &Options) -> Result<bool, String> {
     let machines: Vec<Machine> =
         Machine::names().map(Machine::named).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
     let mut wanted = proofs(&machines).map_err(|e| e.to_string())?;
+    let of_programs: Vec<DeepMachine> = ["tiny-deep", "mnist"]
+        .into_iter()
+        .map(DeepMachine::named)
+        .collect::<Result<_, _>>()
+        .map_err(|e| e.to_string())?;
+    wanted.extend(deep::proofs(&of_programs).map_err(|e| e.to_string())?);
     wanted.retain(|proof| !options.quick || proof.quick);
     if let Some(word) = &options.only {
         wanted.retain(|proof| proof.name().contains(word));
@@ -121,7 +128,7 @@ fn prove(options: &Options) -> Result<bool, String> {
 
 /// What was proved of a machine, its variants (`tiny-filled`, say) included.
 fn recorded(machine: &Machine, wanted: &[Proof], outcomes: &[Outcome]) -> Result<Run, BoardError> {
-    let is_machine = |name: &str| Machine::names().any(|known| known == name);
+    let is_machine = |name: &str| Machine::names().chain(DeepMachine::names()).any(|known| known == name);
     let of = |proof: &Proof| {
         let rest = proof.machine.strip_prefix(&machine.name);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-') && !is_machine(&proof.machine))

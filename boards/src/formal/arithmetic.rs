@@ -290,7 +290,7 @@ fn argmax(machine: &Machine) -> Claim {
 
 /// Verilog: how many of the flags are set. A long list is added in parts, in an order like the block's own: with integers
 /// the order does not matter, and the solver has less to find out.
-fn ones(flags: &[String]) -> String {
+pub(super) fn ones(flags: &[String]) -> String {
     let one = |flag: &String| format!("({flag} ? 16'd1 : 16'd0)");
     let count = flags.len();
     if count <= 7 {

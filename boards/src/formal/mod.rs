@@ -1,12 +1,13 @@
 //! Rung R5: proofs about the exported Verilog, made with SymbiYosys.
 //!
 //! [`proofs`] takes a machine's export apart ([`modules`]), writes a claim in plain integer Verilog into the text of each
-//! block ([`arithmetic`], [`storage`], [`selection`], [`link`], [`control`]) and gives a list of [`proof::Proof`]s. The claims are made from
+//! block ([`arithmetic`], [`storage`], [`selection`], [`link`], [`control`]; of machines that run programs [`deep`]) and gives a list of [`proof::Proof`]s. The claims are made from
 //! the machine's sizes and from `golden`'s tables, never from the gateware's own code. docs/book/formal.md says what each claim is, how far it
 //! reaches and what it assumes.
 
 pub mod arithmetic;
 pub mod control;
+pub mod deep;
 pub mod link;
 pub mod modules;
 pub mod proof;

@@ -3,7 +3,7 @@
 //! Three kernels compute the same thing. The *lane* kernel puts samples side by side and counts and quantizes
 //! every column of every plane; the *word* kernel does the same for one image at a time with AND and population
 //! count; the *product* kernel serves lossless machines, whose sums are an integer matrix product and whose
-//! counters follow from the codes.
+//! counters follow from the codes. A network of several layers ([`PackedNetwork`]) is products from layer to layer.
 
 mod aligned;
 #[cfg(target_arch = "x86_64")]
@@ -12,6 +12,8 @@ mod count;
 mod finish;
 mod kernel;
 mod lanes;
+mod level;
+mod network;
 mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx2;
@@ -29,6 +31,9 @@ use std::ops::Range;
 
 use ndarray::Array2;
 
+pub use self::level::Level;
+pub use self::network::{NetworkRun, PackedNetwork};
+
 use self::kernel::{LanePlan, rank, sample_of_lane};
 use self::lanes::{Lanes, Portable};
 use self::product::Product;
@@ -39,52 +44,6 @@ use crate::counters::Counters;
 use crate::error::GoldenError;
 use crate::machine::Machine;
 use crate::run::{RunResult, check_images, size_counters};
-
-/// Vector instructions to use, the widest last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// What the compiler makes of plain loops.
-    Portable,
-    /// 256-bit integer vectors.
-    Avx2,
-    /// 512-bit vectors of bytes, with byte permutation, population count and dot product.
-    Avx512,
-    /// The same, and tile registers for products.
-    Amx,
-}
-
-impl Level {
-    /// The levels this processor has.
-    pub fn available() -> Vec<Self> {
-        #[cfg(target_arch = "x86_64")]
-        {
-            let popcount = is_x86_feature_detected!("popcnt");
-            let avx2 = popcount && is_x86_feature_detected!("avx2");
-            let avx512 = avx2
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512vpopcntdq")
-                && is_x86_feature_detected!("avx512vbmi")
-                && is_x86_feature_detected!("avx512vnni");
-            let amx = avx512 && amx::available();
-            [(true, Self::Portable), (avx2, Self::Avx2), (avx512, Self::Avx512), (amx, Self::Amx)]
-                .into_iter()
-                .filter_map(|(has, level)| has.then_some(level))
-                .collect()
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        vec![Self::Portable]
-    }
-
-    /// Samples in a register.
-    fn bytes(self) -> usize {
-        match self {
-            Self::Portable => Portable::BYTES,
-            Self::Avx2 => 32,
-            Self::Avx512 | Self::Amx => 64,
-        }
-    }
-}
 
 /// Below this share of a kernel call's lanes, images go through the word kernel one by one.
 const LANES_WORTH: usize = 6;

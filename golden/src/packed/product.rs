@@ -1,5 +1,7 @@
 //! The product kernel: a lossless machine's sums are `y = W x`, eight-bit integers multiplied and added in 32 bits.
 
+use ndarray::{ArrayView2, Axis};
+
 use super::Level;
 use super::aligned::Aligned;
 use crate::array::DeviceArray;
@@ -44,24 +46,35 @@ impl Product {
             return Ok(None);
         }
         let matrix = array.to_weights(machine)?;
-        let (outputs, rows) = matrix.dim();
-        let inputs = rows - machine.bias_rows;
+        let inputs = matrix.ncols() - machine.bias_rows;
+        let (weights, biases) = matrix.view().split_at(Axis(1), inputs);
+        let biases: Vec<i32> = biases
+            .rows()
+            .into_iter()
+            .map(|row| row.iter().map(|w| i32::from(*w) * machine.bias_code as i32).sum())
+            .collect();
+        Ok(Some(Self::of_weights(weights, &biases, machine.input_bits, machine.weight_bits)))
+    }
+
+    /// Lay out `weights`, `[output][input]`, of `weight_bits` bits each, with what is added to the sum of each output, for
+    /// codes of `input_bits` bits.
+    pub fn of_weights(weights: ArrayView2<'_, i8>, biases: &[i32], input_bits: usize, weight_bits: usize) -> Self {
+        let (matrix, (outputs, inputs)) = (weights, weights.dim());
         let depth = inputs.next_multiple_of(64);
         let mut weights = Aligned::zeros(outputs.next_multiple_of(BLOCK) * depth);
-        let mut bias = Aligned::zeros(outputs.next_multiple_of(BLOCK));
         for ((output, row), &weight) in matrix.indexed_iter() {
-            if row < inputs {
-                let block = output / BLOCK * BLOCK * depth;
-                weights[block + row / 4 * 4 * BLOCK + output % BLOCK * 4 + row % 4] = weight;
-            } else {
-                bias[output] += i32::from(weight) * machine.bias_code as i32;
-            }
+            let block = output / BLOCK * BLOCK * depth;
+            weights[block + row / 4 * 4 * BLOCK + output % BLOCK * 4 + row % 4] = weight;
         }
-        let pair = (2 * ((1i32 << machine.input_bits) - 1)) << (machine.weight_bits - 1);
-        let largest = (rows as u64 * ((1u64 << machine.input_bits) - 1)) << (machine.weight_bits - 1);
+        let mut bias = Aligned::zeros(outputs.next_multiple_of(BLOCK));
+        bias[..outputs].copy_from_slice(biases);
+        let code_max = (1u32 << input_bits) - 1;
+        let pair = (2 * code_max as i32) << (weight_bits - 1);
+        let most_added = biases.iter().map(|bias| bias.unsigned_abs()).max().unwrap_or(0);
+        let largest = ((inputs as u64 * u64::from(code_max)) << (weight_bits - 1)) + u64::from(most_added);
         let (pairs_fit, keys_fit) = ((i16::MAX as i32 / pair) as usize, largest < 1 << 21 && outputs <= 1024);
         let has_bias = bias.iter().any(|bias| *bias != 0);
-        Ok(Some(Self { inputs, depth, outputs, weights, bias, has_bias, pairs_fit, keys_fit }))
+        Self { inputs, depth, outputs, weights, bias, has_bias, pairs_fit, keys_fit }
     }
 
     /// Images to take together, so that their codes and sums stay in the first-level cache.
@@ -88,7 +101,7 @@ impl Product {
     }
 
     /// Multiply padded codes, `depth` bytes an image, into `sums`, `[image][output]`.
-    fn multiply_padded(&self, level: Level, codes: &[u8], sums: &mut [i32]) {
+    pub fn multiply_padded(&self, level: Level, codes: &[u8], sums: &mut [i32]) {
         let images = sums.len() / self.outputs;
         assert!(codes.len() >= images * self.depth);
         #[cfg(target_arch = "x86_64")]

@@ -182,7 +182,8 @@ impl Logic for Gatherer {
         self.row.next = self.row_register.q.val();
         self.half.next = self.half_register.q.val();
         self.moving.next = self.is_moving.q.val();
-        self.constant.next = self.at_bias.q.val() | (self.is_moving.q.val() & self.move_constant.val());
+        self.constant.next =
+            (self.gathering.q.val() & self.at_bias.q.val()) | (self.is_moving.q.val() & self.move_constant.val());
         self.segment_ends.next = self.left.q.val() <= self.lanes.val();
         self.count.next = self.lanes.val();
         if self.segment_ends.val() {

@@ -52,6 +52,11 @@ impl<'a, P: Port> DeepBoard<'a, P> {
         Self { maps, ..self }
     }
 
+    /// Give back the link, the machine behind it as the last run left it.
+    pub fn into_client(self) -> Client<P> {
+        self.client
+    }
+
     /// Run a batch of images, at most as many as there are slots.
     fn run_batch(&mut self, images: &[Vec<u8>], labels: &[Option<u8>]) -> Result<DeepResults, HostError> {
         let (problem, client) = (self.problem, &mut self.client);

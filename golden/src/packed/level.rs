@@ -1,0 +1,49 @@
+//! Which vector instructions the kernels use.
+
+use super::lanes::{Lanes, Portable};
+
+/// Vector instructions to use, the widest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What the compiler makes of plain loops.
+    Portable,
+    /// 256-bit integer vectors.
+    Avx2,
+    /// 512-bit vectors of bytes, with byte permutation, population count and dot product.
+    Avx512,
+    /// The same, and tile registers for products.
+    Amx,
+}
+
+impl Level {
+    /// The levels this processor has.
+    pub fn available() -> Vec<Self> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let popcount = is_x86_feature_detected!("popcnt");
+            let avx2 = popcount && is_x86_feature_detected!("avx2");
+            let avx512 = avx2
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vpopcntdq")
+                && is_x86_feature_detected!("avx512vbmi")
+                && is_x86_feature_detected!("avx512vnni");
+            let amx = avx512 && super::amx::available();
+            [(true, Self::Portable), (avx2, Self::Avx2), (avx512, Self::Avx512), (amx, Self::Amx)]
+                .into_iter()
+                .filter_map(|(has, level)| has.then_some(level))
+                .collect()
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        vec![Self::Portable]
+    }
+
+    /// Samples in a register.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Portable => Portable::BYTES,
+            Self::Avx2 => 32,
+            Self::Avx512 | Self::Amx => 64,
+        }
+    }
+}
