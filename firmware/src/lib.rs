@@ -13,8 +13,6 @@ extern crate alloc;
 #[cfg(feature = "std")]
 pub mod compile;
 #[cfg(feature = "std")]
-pub mod draw;
-#[cfg(feature = "std")]
 pub mod execute;
 #[cfg(feature = "std")]
 pub mod fast;

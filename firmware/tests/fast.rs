@@ -1,15 +1,13 @@
 //! The fast path of whole networks gives the executor's sums, classes and counters, clocks included.
 
-mod draw;
-
 use bitline_firmware::compile::compile;
 use bitline_firmware::execute::{Executor, LayerCounters};
 use bitline_firmware::fast::FastProgram;
 use bitline_firmware::program::Target;
 use bitline_golden::deep_machine::DeepMachine;
+use bitline_golden::draw::Draw;
 use bitline_golden::machine::QuantizerConfig;
 use bitline_golden::network::Network;
-use draw::Draw;
 use ndarray::Array2;
 
 /// `tiny-deep` with quantizers that clamp nothing.

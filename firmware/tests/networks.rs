@@ -1,7 +1,6 @@
 //! Networks compiled and executed give what golden's integer layers give, layer by layer.
 
 use bitline_firmware::compile::{Compiled, compile};
-use bitline_firmware::draw::Draw;
 use bitline_firmware::execute::{Executor, Fault, FaultKind, ImageResult, LayerCounters, bisect, execute};
 use bitline_firmware::isa::{Encoded, Instruction};
 use bitline_firmware::program::{ImageLayout, Program, Target, Tile};
@@ -9,6 +8,7 @@ use bitline_firmware::text::assemble;
 use bitline_firmware::timing::{Clocks, predict};
 use bitline_golden::column::{count, current};
 use bitline_golden::deep_machine::DeepMachine;
+use bitline_golden::draw::Draw;
 use bitline_golden::machine::{Conductance, QuantizerConfig};
 use bitline_golden::network::{Activation, MapShape, Network, Provenance};
 use bitline_golden::planes::{active_rows, plane};

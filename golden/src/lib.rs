@@ -15,6 +15,7 @@ pub mod dataset;
 pub mod deep_machine;
 pub mod deep_registers;
 pub mod device;
+pub mod draw;
 pub mod error;
 pub mod link;
 pub mod machine;

@@ -1,12 +1,9 @@
 //! The fast path of networks gives what their plain version gives, image by image, at every level of vectors.
 
-#[path = "../../firmware/tests/draw/mod.rs"]
-mod draw;
-
+use bitline_golden::draw::Draw;
 use bitline_golden::error::GoldenError;
 use bitline_golden::network::{Geometry, Network, NetworkError, Pool};
 use bitline_golden::packed::{Level, PackedNetwork};
-use draw::Draw;
 use ndarray::Array2;
 
 /// Bits set in the codes of a layer's windows, plainly: window by window, as often as the squares of the pool read it.

@@ -1,11 +1,11 @@
 //! Networks compiled and run on the core's gateware give what golden and the executor give: codes, sums, class, counters, clocks.
 
 use bitline_firmware::compile::{Compiled, compile};
-use bitline_firmware::draw::Draw;
 use bitline_firmware::execute::{Executor, LayerCounters};
 use bitline_firmware::program::{Program, Target};
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::deep_registers::{DeepRegion, result_offset, threshold_node};
+use bitline_golden::draw::Draw;
 use bitline_golden::network::{Geometry, Network};
 use bitline_hdl::deep::core::DeepContents;
 use bitline_hdl::deep::simulation::CoreSimulation;

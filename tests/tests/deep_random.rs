@@ -3,9 +3,6 @@
 //!
 //! `BITLINE_NETWORKS` and `BITLINE_PROGRAMS` say how many (`make test-deep-nightly`: 1,000 and 10,000), `BITLINE_SEED` the first seed.
 
-#[path = "../../firmware/tests/draw/mod.rs"]
-mod draw;
-
 use bitline_boards::verilated::{self, Simulator, VerilatedMachine};
 use bitline_firmware::compile::{Compiled, compile};
 use bitline_firmware::execute::{Executor, FaultKind, LayerCounters};
@@ -14,6 +11,7 @@ use bitline_firmware::program::{Program, Target};
 use bitline_firmware::timing::{Clocks, predict};
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::deep_registers::{DeepRegion, FAULT_OFFSET, result_offset};
+use bitline_golden::draw::Draw;
 use bitline_golden::registers::{CONTROL_CLEAR, CONTROL_START, find};
 use bitline_hdl::deep::core::DeepContents;
 use bitline_hdl::deep::program_control::fault;
@@ -24,7 +22,6 @@ use bitline_host::deep::engine::{DeepEngine, GoldenEngine};
 use bitline_host::deep::images::MadeUpImages;
 use bitline_host::deep::{DeepProblem, outcome};
 use bitline_host::link::{Client, ClientOptions, InProcessPort};
-use draw::Draw;
 use std::path::{Path, PathBuf};
 
 /// Networks of the quick form.

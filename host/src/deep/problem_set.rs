@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use bitline_firmware::draw::{Draw, Sizes};
 use bitline_golden::deep_machine::DeepMachine;
+use bitline_golden::draw::{Draw, Sizes};
 use bitline_golden::network::{Network, weight_range};
 use bitline_train::image_set::DataSet;
 use bitline_train::recipe;

@@ -1,8 +1,6 @@
 //! Random networks from a seed: problems for programs and for the gateware that runs them.
 
-use bitline_golden::network::{
-    Activation, Convolution, Geometry, Layer, MapShape, Network, Pool, Provenance, weight_range,
-};
+use crate::network::{Activation, Convolution, Geometry, Layer, MapShape, Network, Pool, Provenance, weight_range};
 use ndarray::Array2;
 
 /// Numbers from a seed: the same ones everywhere.
