@@ -102,7 +102,7 @@ pub struct RunRecord {
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunOutcome {
     /// With every epoch done.
-    Finished(RunRecord),
+    Finished(Box<RunRecord>),
     /// On request, after so many whole epochs; the checkpoint has them.
     Stopped {
         /// Epochs done.

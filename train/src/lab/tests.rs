@@ -24,7 +24,7 @@ fn config(algorithm: Algorithm, epochs: usize) -> RunConfig {
 
 fn finished(config: &RunConfig) -> RunRecord {
     match run(config, &digits(), None, &mut |_| (), &AtomicBool::new(false)).unwrap() {
-        RunOutcome::Finished(record) => record,
+        RunOutcome::Finished(record) => *record,
         RunOutcome::Stopped { done } => panic!("stopped after {done}"),
     }
 }
@@ -179,7 +179,7 @@ fn resumed_run_leaves_the_record_of_an_uninterrupted_one() {
     let RunOutcome::Finished(mut resumed) = resumed else { panic!("{resumed:?}") };
     let whole = finished(&config);
     resumed.seconds = whole.seconds;
-    assert_eq!(resumed, whole);
+    assert_eq!(*resumed, whole);
     config.seed = 1;
     let other = run(&config, &data, Some(&path), &mut |_| (), &cancel).unwrap_err().to_string();
     std::fs::remove_file(&path).unwrap();

@@ -72,13 +72,13 @@ pub fn run(
         }
         progress(state.lines.last().expect("just pushed"));
     }
-    Ok(RunOutcome::Finished(RunRecord {
+    Ok(RunOutcome::Finished(Box::new(RunRecord {
         config: config.clone(),
         epochs: state.lines,
         seconds: state.seconds,
         version: env!("CARGO_PKG_VERSION").into(),
         data_sha256: data.sha256.clone(),
-    }))
+    })))
 }
 
 /// Rows of an epoch in their order (Fisher and Yates).
