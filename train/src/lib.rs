@@ -23,6 +23,7 @@ pub mod export;
 pub mod frozen;
 pub mod idx;
 pub mod image_set;
+pub mod lab;
 mod model;
 pub mod quantization;
 pub mod recipe;

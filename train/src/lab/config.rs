@@ -1,0 +1,348 @@
+//! What a run of the lab is: every setting, readable in TOML and JSON.
+
+use crate::TrainError;
+use crate::image_set::DataSet;
+use crate::lab::quantizer::Quantization;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// How a network is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Algorithm {
+    /// The true gradient.
+    Backpropagation,
+    /// HSIC bottleneck (Ma, Lewis and Kleijn 2019); refused by this build.
+    Hsic,
+    /// Fixed random feedback (Lillicrap et al. 2016).
+    FeedbackAlignment,
+    /// Decoupled neural interfaces (Jaderberg et al. 2017); refused by this build.
+    SyntheticGradients,
+}
+
+impl Algorithm {
+    /// All of them, in S003's order.
+    pub const ALL: [Self; 4] = [Self::Backpropagation, Self::Hsic, Self::FeedbackAlignment, Self::SyntheticGradients];
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Backpropagation => "backpropagation",
+            Self::Hsic => "hsic",
+            Self::FeedbackAlignment => "feedback-alignment",
+            Self::SyntheticGradients => "synthetic-gradients",
+        })
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = TrainError;
+
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        let known = || Self::ALL.map(|algorithm| algorithm.to_string()).join(", ");
+        let found = Self::ALL.into_iter().find(|algorithm| algorithm.to_string() == text);
+        found.ok_or_else(|| TrainError::UnknownName { what: "algorithm", name: text.into(), known: known() })
+    }
+}
+
+/// Hidden layers of a network in S003's words: `2x100` is two of 100 units each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hidden {
+    /// Hidden layers, 1 or more.
+    pub layers: usize,
+    /// Units of each, 1 or more.
+    pub units: usize,
+}
+
+impl Hidden {
+    /// S003's six, table 4.1 with its misprint righted.
+    pub const S003: [Self; 6] = [
+        Self { layers: 1, units: 4 },
+        Self { layers: 6, units: 20 },
+        Self { layers: 2, units: 100 },
+        Self { layers: 3, units: 100 },
+        Self { layers: 2, units: 50 },
+        Self { layers: 3, units: 50 },
+    ];
+}
+
+impl fmt::Display for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.layers, self.units)
+    }
+}
+
+impl FromStr for Hidden {
+    type Err = TrainError;
+
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        let parsed = text.split_once('x').and_then(|(layers, units)| Some((layers.parse().ok()?, units.parse().ok()?)));
+        match parsed {
+            Some((layers @ 1..=64, units @ 1..=4096)) => Ok(Self { layers, units }),
+            _ => Err(TrainError::Config {
+                field: "hidden",
+                value: format!("{text:?}"),
+                limit: "layers x units, 1..=64 and 1..=4096".into(),
+                remedy: "write 2x100 for two hidden layers of 100 units",
+            }),
+        }
+    }
+}
+
+impl TryFrom<String> for Hidden {
+    type Error = TrainError;
+
+    fn try_from(text: String) -> Result<Self, TrainError> {
+        text.parse()
+    }
+}
+
+impl From<Hidden> for String {
+    fn from(hidden: Hidden) -> Self {
+        hidden.to_string()
+    }
+}
+
+/// What a hidden unit makes of its sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// max(0, s).
+    #[default]
+    Relu,
+    /// tanh(s).
+    Tanh,
+    /// DoReFa's k-bit codes (Zhou et al. 2016, Eq. 5-6): round((2^k - 1) clip(s, 0, 1)) / (2^k - 1), straight through inside
+    /// 0..=1; k is [`RunConfig::activation_bits`].
+    Codes,
+    /// -1 below 0 and 1 from 0 on; backward, 1 where |s| is 1 or less (the XNOR-style baseline's estimator).
+    Sign,
+}
+
+/// What makes steps of gradients.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimizer {
+    /// Adam (Kingma and Ba 2015), decays 0.9 and 0.999.
+    #[default]
+    Adam,
+    /// Gradient descent with momentum 0.9.
+    Momentum,
+    /// Plain gradient descent.
+    Descent,
+}
+
+/// How the learning rate goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// From its start to 0 along half a cosine (Loshchilov and Hutter 2017, Eq. 5, one period).
+    #[default]
+    Cosine,
+    /// Constant.
+    Constant,
+}
+
+/// What a layer's sums are multiplied with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gain {
+    /// Nothing: the weights are those of the sum, as in S003.
+    #[default]
+    Unit,
+    /// 2 / sqrt(inputs of the layer): the weights fill -1..=1, and one fixed number a layer, digital, brings the sum back.
+    FanIn,
+}
+
+/// One run; with the data it determines every bit of the record, the time apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Set of images.
+    pub data_set: DataSet,
+    /// Hidden layers, such as `2x100`; the output layer of 10 follows them.
+    pub hidden: Hidden,
+    /// How it is trained.
+    pub algorithm: Algorithm,
+    /// How weights are held; left out, in full precision. Biases are always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<Quantization>,
+    /// What sums are multiplied with.
+    #[serde(default)]
+    pub gain: Gain,
+    /// Of the hidden units.
+    #[serde(default)]
+    pub activation: Activation,
+    /// Bits of [`Activation::Codes`], 1..=8; of no meaning otherwise.
+    #[serde(default = "default_activation_bits")]
+    pub activation_bits: usize,
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Images of a step; those that fill no batch at the end of an epoch are left out of it.
+    #[serde(default = "default_batch")]
+    pub batch: usize,
+    /// Learning rate at the start.
+    #[serde(default = "default_learning_rate")]
+    pub learning_rate: f64,
+    /// How it goes on.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// What makes steps of gradients.
+    #[serde(default)]
+    pub optimizer: Optimizer,
+    /// Standard deviation of the Gaussian noise that every step adds to the weights after they are quantized, in parts of the
+    /// layer's largest weight; 0 for none. Evaluation is without it.
+    #[serde(default)]
+    pub noise_sigma: f64,
+    /// Last training images that are left out and evaluated in place of the test images, for choosing settings; 0 for none.
+    #[serde(default)]
+    pub held_out: usize,
+    /// Width of HSIC's kernels, in square roots of dimensions.
+    #[serde(default = "default_hsic_width")]
+    pub hsic_width: f64,
+    /// Weight of HSIC's term of the labels.
+    #[serde(default = "default_hsic_beta")]
+    pub hsic_beta: f64,
+    /// Seed of every draw.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+fn default_activation_bits() -> usize {
+    4
+}
+
+fn default_batch() -> usize {
+    64
+}
+
+fn default_learning_rate() -> f64 {
+    1e-3
+}
+
+fn default_hsic_width() -> f64 {
+    5.0
+}
+
+fn default_hsic_beta() -> f64 {
+    500.0
+}
+
+impl RunConfig {
+    /// A run at full precision with every other setting at its default.
+    pub fn new(data_set: DataSet, hidden: Hidden, algorithm: Algorithm, epochs: usize) -> Self {
+        Self {
+            data_set,
+            hidden,
+            algorithm,
+            quantization: None,
+            gain: Gain::default(),
+            activation: Activation::default(),
+            activation_bits: default_activation_bits(),
+            epochs,
+            batch: default_batch(),
+            learning_rate: default_learning_rate(),
+            schedule: Schedule::default(),
+            optimizer: Optimizer::default(),
+            noise_sigma: 0.0,
+            held_out: 0,
+            hsic_width: default_hsic_width(),
+            hsic_beta: default_hsic_beta(),
+            seed: 0,
+        }
+    }
+
+    /// Refuse what cannot be run on so many training images.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`].
+    pub fn check(&self, images: usize) -> Result<(), TrainError> {
+        let fail =
+            |field, value: String, limit: String, remedy| Err(TrainError::Config { field, value, limit, remedy });
+        if self.epochs == 0 {
+            return fail("epochs", "0".into(), "at least 1".into(), "train one epoch or more");
+        }
+        if self.held_out >= images {
+            let limit = format!("0..{images}");
+            return fail("held_out", self.held_out.to_string(), limit, "hold out a sixth, for example");
+        }
+        let rows = images - self.held_out;
+        if self.batch == 0 || self.batch > rows {
+            return fail("batch", self.batch.to_string(), format!("1..={rows}"), "64 is a good start");
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            let value = self.learning_rate.to_string();
+            return fail("learning_rate", value, "finite and above 0".into(), "0.001 is a good start");
+        }
+        if !(0.0..=10.0).contains(&self.noise_sigma) {
+            return fail("noise_sigma", self.noise_sigma.to_string(), "0..=10".into(), "0 is no noise");
+        }
+        if !(1..=8).contains(&self.activation_bits) {
+            return fail("activation_bits", self.activation_bits.to_string(), "1..=8".into(), "use 1 to 8");
+        }
+        if !(self.hsic_width.is_finite() && self.hsic_width > 0.0) {
+            return fail("hsic_width", self.hsic_width.to_string(), "finite and above 0".into(), "5 is the paper's");
+        }
+        if !(self.hsic_beta.is_finite() && self.hsic_beta >= 0.0) {
+            return fail("hsic_beta", self.hsic_beta.to_string(), "finite, 0 or more".into(), "500 is the paper's");
+        }
+        self.quantization.as_ref().map_or(Ok(()), Quantization::check)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_layers_parse_and_print_back() {
+        for hidden in Hidden::S003 {
+            assert_eq!(hidden.to_string().parse::<Hidden>().unwrap(), hidden);
+        }
+        assert_eq!(
+            "100".parse::<Hidden>().unwrap_err().to_string(),
+            "hidden is \"100\", must be layers x units, 1..=64 and 1..=4096; write 2x100 for two hidden layers of 100 units"
+        );
+    }
+
+    #[test]
+    fn config_reads_back_and_refuses_unknown_fields() {
+        let mut config = RunConfig::new(DataSet::Mnist, Hidden { layers: 2, units: 100 }, Algorithm::Hsic, 3);
+        config.quantization = Some(
+            serde_json::from_str(r#"{"quantizer":"uniform-symm","bits":3,"range":"global","storage":"in-place"}"#)
+                .unwrap(),
+        );
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<RunConfig>(&text).unwrap(), config);
+        let short = r#"{"data_set":"mnist","hidden":"2x100","algorithm":"hsic","epochs":3}"#;
+        config.quantization = None;
+        assert_eq!(serde_json::from_str::<RunConfig>(short).unwrap(), config);
+        let wrong = short.replace("epochs", "epoch");
+        assert!(serde_json::from_str::<RunConfig>(&wrong).unwrap_err().to_string().contains("unknown field `epoch`"));
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused_by_name() {
+        let good = RunConfig::new(DataSet::Mnist, Hidden { layers: 1, units: 4 }, Algorithm::Backpropagation, 1);
+        assert_eq!(good.check(100), Ok(()));
+        let field = |change: fn(&mut RunConfig)| {
+            let mut config = good.clone();
+            change(&mut config);
+            match config.check(100) {
+                Err(TrainError::Config { field, .. }) => field,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(field(|c| c.epochs = 0), "epochs");
+        assert_eq!(field(|c| c.batch = 101), "batch");
+        assert_eq!(field(|c| c.held_out = 100), "held_out");
+        assert_eq!(field(|c| c.learning_rate = f64::NAN), "learning_rate");
+        assert_eq!(field(|c| c.noise_sigma = -1.0), "noise_sigma");
+        assert_eq!(field(|c| c.activation_bits = 9), "activation_bits");
+        assert_eq!(field(|c| c.hsic_width = 0.0), "hsic_width");
+        assert_eq!(field(|c| c.hsic_beta = -1.0), "hsic_beta");
+    }
+}

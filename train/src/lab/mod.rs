@@ -1,0 +1,21 @@
+//! The training lab: dense networks trained by several algorithms under the constraints of memristor hardware, S003's study.
+//!
+//! [`config`] says what a run is, [`run`] runs it and gives its [`record`]. A run is single-threaded; [`LabData`] is shared by
+//! those that run beside each other. Every draw is from a named stream of the run's seed and epoch, so that a run that was stopped
+//! goes on from its checkpoint to the same bits.
+
+mod backward;
+mod checkpoint;
+pub mod config;
+mod model;
+pub mod product;
+pub mod quantizer;
+pub mod record;
+#[cfg(test)]
+mod tests;
+mod training;
+
+pub use config::{Activation, Algorithm, Gain, Hidden, Optimizer, RunConfig, Schedule};
+pub use quantizer::{Quantization, Quantizer, Range, Storage};
+pub use record::{EpochLine, LabData, LayerRange, RunOutcome, RunRecord};
+pub use training::run;
