@@ -6,7 +6,7 @@
 //! epochs = 20
 //! [[grid]]                        # a list here is an axis: 3 x 2 runs
 //! seed = [0, 1, 2]
-//! weights.bits = [3, 8]
+//! quantization.bits = [3, 8]
 //! ```
 //!
 //! Runs are the product of a table's axes in the order of the keys' names, the last one turning fastest; tables follow each other
@@ -62,7 +62,7 @@ impl Source<'_> {
                     if items.is_empty() {
                         return Err(self.error(line, dotted(), "the list is empty; give at least one value"));
                     }
-                    let values: Vec<Value> = items.iter().map(|item| plain(item)).collect();
+                    let values: Vec<Value> = items.iter().map(plain).collect();
                     if let Some(twice) = (1..values.len()).find(|&i| values[..i].contains(&values[i])) {
                         let reason = format!("{} stands in the list twice; leave one out", values[twice]);
                         return Err(self.error(line, dotted(), reason));
