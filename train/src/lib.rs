@@ -30,6 +30,7 @@ pub mod recipe;
 mod softmax_regression;
 pub mod straight_through;
 pub mod study;
+pub mod sweep;
 pub mod trained;
 
 pub use error::TrainError;
