@@ -53,7 +53,8 @@ impl fmt::Display for DeepDifference {
 /// What a run has to give.
 #[derive(Debug, Clone)]
 pub struct Reference {
-    /// One an image: by golden's integer layers where there is a network and nothing is clamped, else by the golden executor.
+    /// One an image: by golden's integer layers where there is a network and nothing is clamped (or golden ran it), else by the
+    /// golden executor.
     pub images: Vec<ImageRecord>,
     /// The golden executor's counters, all images together, and layer by layer; those of the run itself if golden ran it.
     pub counters: LayerCounters,
@@ -74,6 +75,7 @@ impl Reference {
         done: &mut dyn FnMut(usize),
     ) -> Result<Self, HostError> {
         let made;
+        let itself = golden.is_some();
         let golden = match golden {
             Some(golden) => golden,
             None => {
@@ -81,8 +83,9 @@ impl Reference {
                 &made
             }
         };
-        // A column count that a quantizer clamps is not in the integer layers: there the executor is what has to be met.
-        let images = match problem.network.as_ref().filter(|_| golden.counters.saturations == 0) {
+        // A column count that a quantizer clamps is not in the integer layers: there the executor is what has to be met, by all but
+        // itself.
+        let images = match problem.network.as_ref().filter(|_| itself || golden.counters.saturations == 0) {
             None => golden.images.clone(),
             Some(network) => in_batches(&problem.images.images, done, &|image: &Vec<u8>| {
                 let (mut layers, verdict) = network.evaluate(image);

@@ -58,7 +58,7 @@ pub fn climb(
                 seen(name, done);
             }
         })?;
-        // The executor alone says what clamped columns give: on R0 it would be compared with itself.
+        // Integer layers do not clamp: there is nothing to hold the executor against.
         if engine == Engine::Golden
             && found.counters.0.iter().any(|(name, pair)| *name == "saturations" && pair.golden > 0)
         {
