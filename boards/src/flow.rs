@@ -90,10 +90,10 @@ impl Flow {
     /// [`BoardError::Baud`], [`BoardError::Export`] for a name that no machine has.
     pub fn named(board: Board, machine: &str, out: &Path) -> Result<Self, BoardError> {
         let unknown = |e: MachineError| BoardError::Export { machine: machine.into(), reason: e.to_string() };
-        if DeepMachine::names().any(|name| name == machine) {
-            return Self::of_deep(board, &DeepMachine::named(machine).map_err(unknown)?, out);
+        match DeepMachine::find(machine).map_err(unknown)? {
+            Some(deep) => Self::of_deep(board, &deep, out),
+            None => Self::new(board, &Machine::named(machine).map_err(unknown)?, out),
         }
-        Self::new(board, &Machine::named(machine).map_err(unknown)?, out)
     }
 
     /// The same flow, each of whose tools may take that long.

@@ -81,10 +81,10 @@ pub fn deep_design_of(machine: &DeepMachine) -> Result<String, BoardError> {
 /// [`BoardError::Export`].
 pub fn design_named(name: &str) -> Result<String, BoardError> {
     let unknown = |e: MachineError| BoardError::Export { machine: name.into(), reason: e.to_string() };
-    if DeepMachine::names().any(|known| known == name) {
-        return deep_design_of(&DeepMachine::named(name).map_err(unknown)?);
+    match DeepMachine::find(name).map_err(unknown)? {
+        Some(deep) => deep_design_of(&deep),
+        None => design_of(&Machine::named(name).map_err(unknown)?),
     }
-    design_of(&Machine::named(name).map_err(unknown)?)
 }
 
 /// Read records, one a line; a file that is not there has none.

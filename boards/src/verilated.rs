@@ -120,9 +120,7 @@ pub fn compile_traced(
 /// # Errors
 /// Those of [`compile`].
 pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
-    let name = format!("{}-{}", machine.name, netlist.kind);
-    let options = [&NETLIST_OPTIONS[..], &NETLIST_COMPILER].concat();
-    build(&name, &netlist.verilog, Some(&netlist.models), MAIN, &options, out)
+    build_netlist(&format!("{}-{}", machine.name, netlist.kind), netlist, MAIN, out)
 }
 
 /// The same without the UART, as [`compile_bytes`].
@@ -130,9 +128,12 @@ pub fn compile_netlist(machine: &Machine, netlist: &Netlist, out: &Path) -> Resu
 /// # Errors
 /// Those of [`compile`].
 pub fn compile_netlist_bytes(machine: &Machine, netlist: &Netlist, out: &Path) -> Result<PathBuf, BoardError> {
-    let name = format!("{}-bytes-{}", machine.name, netlist.kind);
+    build_netlist(&format!("{}-bytes-{}", machine.name, netlist.kind), netlist, BYTES, out)
+}
+
+fn build_netlist(name: &str, netlist: &Netlist, main: &str, out: &Path) -> Result<PathBuf, BoardError> {
     let options = [&NETLIST_OPTIONS[..], &NETLIST_COMPILER].concat();
-    build(&name, &netlist.verilog, Some(&netlist.models), BYTES, &options, out)
+    build(name, &netlist.verilog, Some(&netlist.models), main, &options, out)
 }
 
 /// The same for mutants, all in one program; see [`Simulator::Mutant`].

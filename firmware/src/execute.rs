@@ -12,6 +12,7 @@ use crate::timing::{Clocks, predict};
 use crate::verify::copies_onto_itself;
 use bitline_golden::argmax::{Verdict, argmax};
 use bitline_golden::column::current;
+use bitline_golden::counters::Counters;
 use bitline_golden::deep_machine::MOST_COLUMNS;
 use bitline_golden::quantizer::quantize;
 use bitline_golden::recombination::plane_sum;
@@ -37,26 +38,39 @@ pub struct LayerCounters {
 
 impl LayerCounters {
     fn since(&self, before: &Self) -> Self {
-        Self {
-            cycles: self.cycles - before.cycles,
-            busy_cycles: self.busy_cycles - before.busy_cycles,
-            array_reads: self.array_reads - before.array_reads,
-            row_pulses: self.row_pulses - before.row_pulses,
-            conversions: self.conversions - before.conversions,
-            saturations: self.saturations - before.saturations,
-            macs: self.macs - before.macs,
-        }
+        let (now, before) = (self.values(), before.values());
+        Self::of_values(std::array::from_fn(|n| now[n] - before[n]))
+    }
+
+    /// Every count, in the contract's order.
+    pub fn values(&self) -> [u64; 7] {
+        let Self { cycles, busy_cycles, array_reads, row_pulses, conversions, saturations, macs } = *self;
+        [cycles, busy_cycles, array_reads, row_pulses, conversions, saturations, macs]
+    }
+
+    /// From counts in that order.
+    pub fn of_values(values: [u64; 7]) -> Self {
+        let [cycles, busy_cycles, array_reads, row_pulses, conversions, saturations, macs] = values;
+        Self { cycles, busy_cycles, array_reads, row_pulses, conversions, saturations, macs }
     }
 
     /// Count what another counted as well.
     pub fn add(&mut self, more: &Self) {
-        self.cycles += more.cycles;
-        self.busy_cycles += more.busy_cycles;
-        self.array_reads += more.array_reads;
-        self.row_pulses += more.row_pulses;
-        self.conversions += more.conversions;
-        self.saturations += more.saturations;
-        self.macs += more.macs;
+        let (own, more) = (self.values(), more.values());
+        *self = Self::of_values(std::array::from_fn(|n| own[n] + more[n]));
+    }
+
+    /// What `count` of the same count.
+    pub fn times(&self, count: u64) -> Self {
+        Self::of_values(self.values().map(|value| value * count))
+    }
+}
+
+impl From<Counters> for LayerCounters {
+    /// Those of a whole run, without its images.
+    fn from(counters: Counters) -> Self {
+        let Counters { cycles, busy_cycles, array_reads, row_pulses, conversions, saturations, macs, .. } = counters;
+        Self { cycles, busy_cycles, array_reads, row_pulses, conversions, saturations, macs }
     }
 }
 

@@ -6,11 +6,10 @@
 use crate::compile::Compiled;
 use crate::execute::{Executor, LayerCounters};
 use crate::program::Target;
-use bitline_golden::column::current;
 use bitline_golden::error::GoldenError;
 use bitline_golden::network::{Network, NetworkError};
 use bitline_golden::packed::{NetworkRun, PackedNetwork};
-use bitline_golden::quantizer::{Reading, quantize};
+use bitline_golden::quantizer::is_lossless;
 use ndarray::Array2;
 
 /// What a program made of a batch of images.
@@ -38,11 +37,7 @@ pub struct FastProgram {
 impl Target {
     /// Whether every count of a tile is its own code, and no quantizer clamps (contract section 3).
     pub fn is_lossless(&self) -> bool {
-        self.conductance.reference_column
-            && (0..=self.limits.tile_rows as u32).all(|n| {
-                let reading = quantize(&self.quantizer, current(&self.conductance, n, 0));
-                reading == Reading { code: n, saturated: false }
-            })
+        is_lossless(&self.conductance, &self.quantizer, self.limits.tile_rows)
     }
 }
 
@@ -88,25 +83,12 @@ impl FastProgram {
     /// [`GoldenError`] for a number of codes or of labels, or a code, that the network does not take.
     pub fn run(&self, images: &Array2<u8>, labels: &[Option<u8>]) -> Result<BatchResult, GoldenError> {
         let (run, count) = (self.packed.run(images, labels)?, images.nrows() as u64);
-        let mut counters = times(&self.counters, count);
-        let mut layers: Vec<LayerCounters> = self.layers.iter().map(|layer| times(layer, count)).collect();
+        let mut counters = self.counters.times(count);
+        let mut layers: Vec<LayerCounters> = self.layers.iter().map(|layer| layer.times(count)).collect();
         for ((record, pulses), groups) in layers.iter_mut().zip(&run.input_pulses).zip(&self.output_groups) {
             record.row_pulses += pulses * groups;
             counters.row_pulses += pulses * groups;
         }
         Ok(BatchResult { run, layers, counters })
-    }
-}
-
-/// What `count` images count, each as the one.
-fn times(one: &LayerCounters, count: u64) -> LayerCounters {
-    LayerCounters {
-        cycles: one.cycles * count,
-        busy_cycles: one.busy_cycles * count,
-        array_reads: one.array_reads * count,
-        row_pulses: one.row_pulses * count,
-        conversions: one.conversions * count,
-        saturations: one.saturations * count,
-        macs: one.macs * count,
     }
 }

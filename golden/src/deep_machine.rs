@@ -79,6 +79,14 @@ impl DeepMachine {
         Self::from_toml(built_in(&BUILT_IN, name)?)
     }
 
+    /// The same, if a machine of that name runs programs.
+    ///
+    /// # Errors
+    /// Those of [`DeepMachine::named`] but for [`MachineError::Unknown`].
+    pub fn find(name: &str) -> Result<Option<Self>, MachineError> {
+        Self::names().any(|known| known == name).then(|| Self::named(name)).transpose()
+    }
+
     /// Read and check a machine's description.
     ///
     /// # Errors

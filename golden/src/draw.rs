@@ -47,31 +47,27 @@ impl Draw {
         let weights = Array2::from_shape_fn((outputs, inputs), |_| self.weight(weight_bits));
         let with_biases = self.below(2) == 1;
         let biases = (0..outputs).map(|_| if with_biases { self.weight(weight_bits) } else { 0 }).collect();
-        let mut layer = Layer {
-            geometry,
-            weights,
-            biases,
-            weight_bits,
-            input_bits,
-            bias_code: self.below(1 << input_bits) as u32,
-            activation: None,
-            pool: None,
-            scale_factor: None,
-            float: None,
-        };
+        let bias_code = self.below(1 << input_bits) as u32;
+        let mut layer = Layer { biases, bias_code, ..plain(geometry, weights, weight_bits, input_bits) };
         if let Some(reach) = reach {
             let bits = self.between(1, 4);
-            let reach = reach << weight_bits;
-            let mut thresholds = Array2::from_shape_fn((outputs, Activation::levels(bits)), |_| {
-                self.below(2 * reach) as i32 - reach as i32
-            });
-            thresholds.rows_mut().into_iter().for_each(|mut row| row.as_slice_mut().expect(ONE_PIECE).sort_unstable());
-            layer.activation = Some(Activation { bits, thresholds });
+            layer.activation = Some(self.activation(outputs, bits, reach << weight_bits));
             let windows = layer.windows();
             let size = self.between(1, 3.min(windows.height.min(windows.width)));
             layer.pool = (size > 1).then(|| Pool { size, stride: self.between(1, size) });
         }
         layer
+    }
+
+    /// Thresholds for codes of so many bits, within `reach` of 0.
+    fn activation(&mut self, outputs: usize, bits: usize, reach: usize) -> Activation {
+        let mut thresholds =
+            Array2::from_shape_fn((outputs, Activation::levels(bits)), |_| self.below(2 * reach) as i32 - reach as i32);
+        let sort = |mut row: ndarray::ArrayViewMut1<'_, i32>| {
+            row.as_slice_mut().expect("rows lie in one piece").sort_unstable();
+        };
+        thresholds.rows_mut().into_iter().for_each(sort);
+        Activation { bits, thresholds }
     }
 
     /// A small network whose images have at most `code_bits` bits a code, with at most `sums` outputs; thresholds lie within
@@ -101,9 +97,7 @@ impl Draw {
         layers.push(self.layer(map, bits, outputs, None));
         Network { name: "drawn".into(), layers, provenance: Provenance::default(), history: vec![] }
     }
-}
 
-impl Draw {
     /// S000's keyword network with drawn weights: an image of 124 x 129 codes of 3 bits, convolutions of 11 x 11, 5 x 5 and 3 x 3 with
     /// 32 channels each, pooled 3 x 3 and 2 x 2 after the first two, and 5 words; weights on 11 levels, -5..=5, in 4 bits.
     pub fn keyword_network(&mut self) -> Network {
@@ -118,12 +112,7 @@ impl Draw {
             let inputs = convolution.window_inputs();
             let mut layer = self.level_layer(Geometry::Convolution(convolution), CHANNELS, inputs, BITS);
             // Sums spread with the root of their number; thresholds within that spread give codes of every value.
-            let reach = 12 * inputs.isqrt();
-            let mut thresholds = Array2::from_shape_fn((CHANNELS, Activation::levels(BITS)), |_| {
-                self.below(2 * reach) as i32 - reach as i32
-            });
-            thresholds.rows_mut().into_iter().for_each(|mut row| row.as_slice_mut().expect(ONE_PIECE).sort_unstable());
-            layer.activation = Some(Activation { bits: BITS, thresholds });
+            layer.activation = Some(self.activation(CHANNELS, BITS, 12 * inputs.isqrt()));
             layer.pool = pool.map(|size| Pool { size, stride: size });
             map = layer.output_map();
             layers.push(layer);
@@ -134,23 +123,26 @@ impl Draw {
 
     /// A layer with weights on S000's 11 levels.
     fn level_layer(&mut self, geometry: Geometry, outputs: usize, inputs: usize, input_bits: usize) -> Layer {
-        Layer {
-            geometry,
-            weights: Array2::from_shape_fn((outputs, inputs), |_| self.below(11) as i8 - 5),
-            biases: (0..outputs).map(|_| 0).collect(),
-            weight_bits: 4,
-            input_bits,
-            bias_code: 0,
-            activation: None,
-            pool: None,
-            scale_factor: None,
-            float: None,
-        }
+        let weights = Array2::from_shape_fn((outputs, inputs), |_| self.below(11) as i8 - 5);
+        plain(geometry, weights, 4, input_bits)
     }
 }
 
-/// Why a row of thresholds is a slice.
-const ONE_PIECE: &str = "rows lie in one piece";
+/// A layer without biases, whose sums are what it gives.
+fn plain(geometry: Geometry, weights: Array2<i8>, weight_bits: usize, input_bits: usize) -> Layer {
+    Layer {
+        geometry,
+        biases: vec![0; weights.nrows()],
+        weights,
+        weight_bits,
+        input_bits,
+        bias_code: 0,
+        activation: None,
+        pool: None,
+        scale_factor: None,
+        float: None,
+    }
+}
 
 /// How large a drawn network may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

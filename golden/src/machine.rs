@@ -3,6 +3,7 @@
 //! Sizes are chosen there and nowhere else. This module checks them, and derives every other width and
 //! count that golden, gateware and host share.
 
+use crate::quantizer::is_lossless;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -298,12 +299,6 @@ impl Machine {
 
     /// Whether the quantizer gives back every count 0..=rows unchanged and clamps none (contract section 3).
     pub fn is_lossless(&self) -> bool {
-        self.conductance.reference_column
-            && self.rows as u64 <= u64::from(self.code_max())
-            && (0..=self.rows as u64).all(|n| {
-                let current = u64::from(self.conductance.ratio() - 1) * n;
-                let half = (1u64 << self.quantizer.shift) >> 1;
-                (current * u64::from(self.quantizer.multiplier) + half) >> self.quantizer.shift == n
-            })
+        is_lossless(&self.conductance, &self.quantizer, self.rows)
     }
 }

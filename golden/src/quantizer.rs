@@ -1,6 +1,7 @@
 //! The quantizer that replaces the column's ADC.
 
-use crate::machine::QuantizerConfig;
+use crate::column::current;
+use crate::machine::{Conductance, QuantizerConfig};
 
 /// A column's code, and whether it was clamped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +23,15 @@ pub fn quantize(quantizer: &QuantizerConfig, current: u64) -> Reading {
     Reading { code: scaled.min(limit) as u32, saturated: scaled > limit }
 }
 
+/// Whether every count 0..=rows of a column is its own code, and none is clamped (contract section 3).
+pub fn is_lossless(conductance: &Conductance, quantizer: &QuantizerConfig, rows: usize) -> bool {
+    let own = |n| quantize(quantizer, current(conductance, n, 0)) == Reading { code: n, saturated: false };
+    conductance.reference_column && (0..=rows as u32).all(own)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::column::current;
     use crate::machine::Machine;
 
     #[test]

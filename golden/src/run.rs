@@ -39,19 +39,28 @@ pub(crate) fn check(
 ) -> Result<(), GoldenError> {
     check_machine(machine)?;
     array.check(machine)?;
-    check_images(machine, array.rows() - machine.bias_rows, images, labels)?;
-    let limit = (1u32 << machine.input_bits) - 1;
-    for ((image, input), &code) in images.indexed_iter() {
-        if u32::from(code) > limit {
-            return Err(GoldenError::InputCode { image, input, code, input_bits: machine.input_bits, limit });
+    check_images(&machine.name, array.rows() - machine.bias_rows, images, labels)?;
+    check_codes(images, images.ncols(), machine.input_bits)
+}
+
+/// Check that codes, image by image, have `input_bits` bits at most.
+pub(crate) fn check_codes<'a>(
+    codes: impl IntoIterator<Item = &'a u8>,
+    inputs: usize,
+    input_bits: usize,
+) -> Result<(), GoldenError> {
+    let limit = (1u32 << input_bits) - 1;
+    match codes.into_iter().enumerate().find(|(_, code)| u32::from(**code) > limit) {
+        None => Ok(()),
+        Some((at, code)) => {
+            Err(GoldenError::InputCode { image: at / inputs, input: at % inputs, code: *code, input_bits, limit })
         }
     }
-    Ok(())
 }
 
 /// Check the number of inputs and of labels.
 pub(crate) fn check_images(
-    machine: &Machine,
+    whose: &str,
     inputs: usize,
     images: &Array2<u8>,
     labels: &[Option<u8>],
@@ -62,7 +71,7 @@ pub(crate) fn check_images(
             unit: "inputs",
             value: images.ncols(),
             limit: inputs.to_string(),
-            machine: machine.name.clone(),
+            machine: whose.into(),
         });
     }
     if labels.len() != images.nrows() {

@@ -36,18 +36,6 @@ fn wide(core: &mut CoreSimulation, region: DeepRegion, offset: u16) -> u32 {
     u32::from(core.read(region, offset + 1)) << 16 | u32::from(low)
 }
 
-fn record(counters: &LayerCounters) -> [u64; 7] {
-    [
-        counters.cycles,
-        counters.busy_cycles,
-        counters.array_reads,
-        counters.row_pulses,
-        counters.conversions,
-        counters.saturations,
-        counters.macs,
-    ]
-}
-
 /// Run a network on some images, and compare everything.
 fn compare(machine: &DeepMachine, network: &Network, images: &[Vec<u8>], what: &str) {
     let target = Target::of(machine);
@@ -72,7 +60,7 @@ fn compare(machine: &DeepMachine, network: &Network, images: &[Vec<u8>], what: &
         assert_eq!((class, margin), (u32::from(verdict.class), verdict.margin), "{what}: verdict of image {slot}");
         assert_eq!(core.done[slot], (slot as u64, Some(u64::from(verdict.class))), "{what}: image {slot}");
         for (sum, layer) in layers.iter_mut().zip(&expected.layers) {
-            sum.iter_mut().zip(record(layer)).for_each(|(sum, more)| *sum += more);
+            sum.iter_mut().zip(layer.values()).for_each(|(sum, more)| *sum += more);
         }
         total.add(&expected.counters);
     }
@@ -81,7 +69,7 @@ fn compare(machine: &DeepMachine, network: &Network, images: &[Vec<u8>], what: &
             (0..7).map(|i| u64::from(wide(&mut core, DeepRegion::Layers, (16 * n + 2 * i) as u16))).collect();
         assert_eq!(found, expected, "{what}: record of layer {n}");
     }
-    assert_eq!(core.counted, record(&total), "{what}: counters");
+    assert_eq!(core.counted, total.values(), "{what}: counters");
 }
 
 #[test]

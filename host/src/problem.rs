@@ -47,8 +47,13 @@ pub enum Source {
 
 /// Find the shipped network's file in this directory or one above it.
 pub fn find_shipped_network() -> Option<PathBuf> {
+    find_above(SHIPPED_NETWORK)
+}
+
+/// Find a file of the repository in this directory or one above it.
+pub(crate) fn find_above(file: &str) -> Option<PathBuf> {
     let here = std::env::current_dir().unwrap_or_default();
-    here.ancestors().map(|folder| folder.join(SHIPPED_NETWORK)).find(|path| path.is_file())
+    here.ancestors().map(|folder| folder.join(file)).find(|path| path.is_file())
 }
 
 /// The shipped network, and where it came from: its file if there is one here, else what was built in.

@@ -10,15 +10,13 @@ use bitline_firmware::isa::{Encoded, Instruction, OPERATIONS, Opcode};
 use bitline_firmware::program::{Program, Target};
 use bitline_firmware::timing::{Clocks, predict};
 use bitline_golden::deep_machine::DeepMachine;
-use bitline_golden::deep_registers::{DeepRegion, FAULT_OFFSET, result_offset};
+use bitline_golden::deep_registers::{DeepRegion, result_offset};
 use bitline_golden::draw::Draw;
-use bitline_golden::registers::{CONTROL_CLEAR, CONTROL_START, find};
 use bitline_hdl::deep::core::DeepContents;
 use bitline_hdl::deep::program_control::fault;
 use bitline_hdl::export::deep_verilog;
 use bitline_hdl::simulation::deep_build_hash;
-use bitline_host::deep::board::DeepBoard;
-use bitline_host::deep::engine::{DeepEngine, GoldenEngine};
+use bitline_host::deep::board::{DeepBoard, run_slots};
 use bitline_host::deep::images::MadeUpImages;
 use bitline_host::deep::{DeepProblem, outcome};
 use bitline_host::link::{Client, ClientOptions, InProcessPort};
@@ -67,19 +65,15 @@ fn random_networks_on_the_exported_verilog_equal_golden() {
         layers += network.layers.len();
         let source = MadeUpImages(seed as u64);
         let name = format!("seed {seed}");
-        let mut problem = DeepProblem::of_network(machine.clone(), network, name, &source, Some(IMAGES)).unwrap();
-        // Where quantizers clamp, the integer layers do not say what comes out: golden's executor does.
-        let golden = GoldenEngine::new(&problem).run(&problem.images.images, &mut |_| {}).unwrap();
-        if golden.counters.saturations > 0 {
-            problem.network = None;
-            saturated += 1;
-        }
+        let problem = DeepProblem::of_network(machine.clone(), network, name, &source, Some(IMAGES)).unwrap();
         let client = client(&machine, &model);
         let mut board = DeepBoard::new(client, &problem, deep_build_hash(&machine), "exported Verilog".into()).unwrap();
         let found = outcome::run(&problem, &mut board, false, &mut |_| {}).unwrap();
         assert!(found.equal, "BITLINE_SEED={seed}: {found}");
         assert_eq!(found.images, IMAGES, "BITLINE_SEED={seed}");
-        clocks += found.counters.0.iter().find(|(counter, _)| *counter == "cycles").unwrap().1.hardware;
+        let counted = |name: &str| found.counters.0.iter().find(|(counter, _)| *counter == name).unwrap().1.hardware;
+        clocks += counted("cycles");
+        saturated += usize::from(counted("saturations") > 0);
         run += 1;
     }
     println!(
@@ -140,22 +134,8 @@ fn bit(kind: FaultKind) -> u16 {
 
 /// One run of one image: the fault register, and the counters.
 fn run(client: &mut Client<InProcessPort>) -> ([u16; 2], LayerCounters) {
-    client.write_register("control", CONTROL_CLEAR).unwrap();
-    client.write(DeepRegion::Registers, find("first_slot").offset, &[0, 1]).unwrap();
-    client.write_register("control", CONTROL_START).unwrap();
-    client.wait_until_idle("run").unwrap();
-    let fault = client.read(DeepRegion::Registers, FAULT_OFFSET, 2).unwrap();
-    let counted = client.counters().unwrap();
-    let counters = LayerCounters {
-        cycles: counted.cycles,
-        busy_cycles: counted.busy_cycles,
-        array_reads: counted.array_reads,
-        row_pulses: counted.row_pulses,
-        conversions: counted.conversions,
-        saturations: counted.saturations,
-        macs: counted.macs,
-    };
-    ([fault[0], fault[1]], counters)
+    let fault = run_slots(client, 0, 1).unwrap();
+    (fault, client.counters().unwrap().into())
 }
 
 fn load(client: &mut Client<InProcessPort>, machine: &DeepMachine, words: &[Encoded]) {

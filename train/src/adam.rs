@@ -9,6 +9,11 @@ const SECOND_DECAY: f64 = 0.999;
 /// Kept away from a division by zero.
 const EPSILON: f64 = 1e-8;
 
+/// A step length that falls from `start` to 0 along half a cosine (Loshchilov and Hutter 2017, Eq. 5, one period); `done` in 0..=1.
+pub fn cosine(start: f64, done: f64) -> f64 {
+    start * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+}
+
 /// Both running means of one parameter.
 #[derive(Debug, Clone)]
 pub struct Moments {

@@ -5,6 +5,7 @@
 //! epoch leaves.
 
 use crate::TrainError;
+use crate::adam::cosine;
 use crate::architecture::Architecture;
 use crate::augmentation::Augmentation;
 use crate::device::DeviceChoice;
@@ -197,7 +198,7 @@ impl DeepTrainer {
                 return Ok(None);
             }
             let done = ((epoch - 1) * steps + index) as f64 / (epochs * steps) as f64;
-            let rate = learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
+            let rate = cosine(*learning_rate, done);
             let mut images = Vec::with_capacity(batch * side * side);
             for row in rows {
                 let image = codes.row(*row);

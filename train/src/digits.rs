@@ -108,17 +108,22 @@ impl<F: FnMut(&str, usize, &EpochRecord)> Progress for F {
 
 /// Shuffle `rows` for an epoch, counted from 1: Fisher-Yates from the end.
 ///
-/// Draws: stream `{streams} shuffle`, ChaCha stream number `epoch`, one `u64` r for each i from the last down to 1;
-/// row i changes places with row `floor(r (i + 1) / 2^64)`. Each epoch starts from ascending rows, so that an epoch
+/// Draws: stream `{streams} shuffle`, ChaCha stream number `epoch`, as [`shuffle`] takes them. Each epoch starts from ascending rows, so that an epoch
 /// depends on nothing before it and a checkpoint need not hold the generator.
 pub(crate) fn shuffled(mut rows: Vec<usize>, streams: &str, seed: u64, epoch: usize) -> Vec<usize> {
     let mut random = stream(&format!("{streams} shuffle"), seed);
     random.set_stream(epoch as u64);
+    shuffle(&mut rows, &mut random);
+    rows
+}
+
+/// Put rows in a drawn order: one `u64` r for each i from the last down to 1, and row i changes places with row
+/// `floor(r (i + 1) / 2^64)`.
+pub(crate) fn shuffle(rows: &mut [usize], random: &mut impl RngCore) {
     for i in (1..rows.len()).rev() {
         let other = (u128::from(random.next_u64()) * (i as u128 + 1)) >> 64;
         rows.swap(i, other as usize);
     }
-    rows
 }
 
 /// Train a softmax regression on the digits.

@@ -24,12 +24,7 @@ pub fn proofs(machines: &[DeepMachine]) -> Result<Vec<Proof>, BoardError> {
             more.into_iter().map(|proof| Proof { quick: at == 0 && is_quick(&proof), ..proof }).collect(),
         );
     }
-    for at in 0..found.len() {
-        found[at].number = found[..at]
-            .iter()
-            .filter(|other| Proof { number: 0, ..(*other).clone() }.name() == found[at].name())
-            .count();
-    }
+    super::number(&mut found);
     Ok(found)
 }
 

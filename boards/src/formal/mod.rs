@@ -149,14 +149,21 @@ pub fn proofs(machines: &[Machine]) -> Result<Vec<Proof>, BoardError> {
         let filled = Machine { name: format!("{}-filled", machine.name), ..machine.clone() };
         add(&mut found, storage::contents(&Design::new(&filled, made_up(machine))?));
     }
+    number(&mut found);
+    for proof in &mut found {
+        proof.quick = is_quick(proof, machines);
+    }
+    Ok(found)
+}
+
+/// Tell proofs of one name apart.
+fn number(found: &mut [Proof]) {
     for at in 0..found.len() {
         found[at].number = found[..at]
             .iter()
             .filter(|other| Proof { number: 0, ..(*other).clone() }.name() == found[at].name())
             .count();
-        found[at].quick = is_quick(&found[at], machines);
     }
-    Ok(found)
 }
 
 fn add(found: &mut Vec<Proof>, more: Vec<Proof>) {

@@ -113,15 +113,20 @@ impl Pool {
         if length < self.size { 0 } else { (length - self.size) / self.stride + 1 }
     }
 
+    /// Rows and columns of a square's codes, from its first one, row by row.
+    #[inline(always)]
+    pub fn places(self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.size).flat_map(move |dy| (0..self.size).map(move |dx| (dy, dx)))
+    }
+
     /// Pool a map.
     pub fn apply(&self, map: &[u8], shape: MapShape) -> (Vec<u8>, MapShape) {
         let pooled = MapShape { height: self.squares(shape.height), width: self.squares(shape.width), ..shape };
         let mut codes = Vec::with_capacity(pooled.codes());
         for (y, x) in (0..pooled.height).flat_map(|y| (0..pooled.width).map(move |x| (y, x))) {
             for c in 0..shape.channels {
-                let square = (0..self.size).flat_map(|dy| (0..self.size).map(move |dx| (dy, dx)));
                 let code = |(dy, dx)| map[shape.at(y * self.stride + dy, x * self.stride + dx, c)];
-                codes.push(square.map(code).max().unwrap_or(0));
+                codes.push(self.places().map(code).max().unwrap_or(0));
             }
         }
         (codes, pooled)

@@ -38,6 +38,16 @@ impl Level {
         vec![Self::Portable]
     }
 
+    /// The widest level this processor has.
+    pub fn widest() -> Self {
+        *Self::available().last().expect("every processor runs portable code")
+    }
+
+    /// This level, or the widest below it that this processor has.
+    pub(super) fn lowered(self) -> Self {
+        Self::available().into_iter().filter(|has| *has <= self).max().unwrap_or(Self::Portable)
+    }
+
     /// Samples in a register.
     pub(super) fn bytes(self) -> usize {
         match self {

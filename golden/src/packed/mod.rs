@@ -43,7 +43,7 @@ use crate::array::{DeviceArray, check_machine};
 use crate::counters::Counters;
 use crate::error::GoldenError;
 use crate::machine::Machine;
-use crate::run::{RunResult, check_images, size_counters};
+use crate::run::{RunResult, check_codes, check_images, size_counters};
 
 /// Below this share of a kernel call's lanes, images go through the word kernel one by one.
 const LANES_WORTH: usize = 6;
@@ -84,8 +84,7 @@ impl PackedArray {
     /// # Errors
     /// [`GoldenError`] when the array is not the machine's.
     pub fn new(machine: &Machine, array: &DeviceArray) -> Result<Self, GoldenError> {
-        let level = *Level::available().last().expect("every processor runs portable code");
-        Self::with_level(machine, array, level)
+        Self::with_level(machine, array, Level::widest())
     }
 
     /// Pack an array for the given vectors; a level that this processor lacks is lowered to one that it has.
@@ -95,7 +94,7 @@ impl PackedArray {
     pub fn with_level(machine: &Machine, array: &DeviceArray, level: Level) -> Result<Self, GoldenError> {
         check_machine(machine)?;
         array.check(machine)?;
-        let level = Level::available().into_iter().filter(|has| *has <= level).max().unwrap_or(Level::Portable);
+        let level = level.lowered();
         Ok(Self {
             rows: array.rows(),
             words: WordPlan::new(machine, array),
@@ -140,7 +139,7 @@ impl PackedArray {
     ) -> Result<(), GoldenError> {
         let (machine, count) = (&self.machine, images.nrows());
         let inputs = self.rows - machine.bias_rows;
-        check_images(machine, inputs, images, labels)?;
+        check_images(&machine.name, inputs, images, labels)?;
         if result.outputs.dim() != (count, machine.outputs) || !result.outputs.is_standard_layout() {
             result.outputs = Array2::zeros((count, machine.outputs));
         }
@@ -185,16 +184,7 @@ impl PackedArray {
         counters.row_pulses = count as u64 * bias_pulses;
         for tally in tallies {
             if u32::from(tally.combined_codes) >> machine.input_bits != 0 {
-                let limit = (1u32 << machine.input_bits) - 1;
-                let too_wide = |code: &u8| u32::from(*code) > limit;
-                let place = codes.iter().position(too_wide).expect("some code set the high bit");
-                return Err(GoldenError::InputCode {
-                    image: place / inputs,
-                    input: place % inputs,
-                    code: codes[place],
-                    input_bits: machine.input_bits,
-                    limit,
-                });
+                check_codes(codes, inputs, machine.input_bits)?;
             }
             counters.row_pulses += tally.row_pulses;
             counters.saturations += tally.saturations;
@@ -215,7 +205,7 @@ impl PackedArray {
     /// [`GoldenError::Shape`] for images of another size.
     pub fn multiply(&self, images: &Array2<u8>, sums: &mut Array2<i32>) -> Result<bool, GoldenError> {
         let Some(product) = &self.product else { return Ok(false) };
-        check_images(&self.machine, product.inputs, images, &vec![None; images.nrows()])?;
+        check_images(&self.machine.name, product.inputs, images, &vec![None; images.nrows()])?;
         if sums.dim() != (images.nrows(), product.outputs) || !sums.is_standard_layout() {
             *sums = Array2::zeros((images.nrows(), product.outputs));
         }

@@ -9,7 +9,8 @@ use super::pack;
 use super::product::{BLOCK, Product};
 use crate::argmax::argmax;
 use crate::error::GoldenError;
-use crate::network::{Convolution, Geometry, Layer, MapShape, Network, NetworkError, Pool};
+use crate::network::{Activation, Convolution, Geometry, Layer, MapShape, Network, NetworkError, Pool};
+use crate::run::{check_codes, check_images};
 
 /// Images that go through the layers together, so that their maps stay in the cache.
 const IMAGES: usize = 32;
@@ -71,7 +72,7 @@ impl PackedNetwork {
     /// # Errors
     /// [`NetworkError`] for one that does not pass [`Network::check`].
     pub fn new(network: &Network) -> Result<Self, NetworkError> {
-        Self::with_level(network, *Level::available().last().expect("every processor runs portable code"))
+        Self::with_level(network, Level::widest())
     }
 
     /// Lay a network out for the given vectors; a level that this processor lacks is lowered to one that it has.
@@ -80,7 +81,6 @@ impl PackedNetwork {
     /// [`NetworkError`] for one that does not pass [`Network::check`].
     pub fn with_level(network: &Network, level: Level) -> Result<Self, NetworkError> {
         network.check()?;
-        let level = Level::available().into_iter().filter(|has| *has <= level).max().unwrap_or(Level::Portable);
         let (first, last) = (&network.layers[0], network.layers.last().expect("checked above"));
         Ok(Self {
             name: network.name.clone(),
@@ -88,7 +88,7 @@ impl PackedNetwork {
             input_bits: first.input_bits,
             outputs: last.windows().codes(),
             layers: network.layers.iter().map(PackedLayer::new).collect(),
-            level,
+            level: level.lowered(),
             threads: 1,
         })
     }
@@ -105,30 +105,11 @@ impl PackedNetwork {
     /// [`GoldenError`] for a number of codes or of labels, or a code, that the network does not take.
     pub fn run(&self, images: &Array2<u8>, labels: &[Option<u8>]) -> Result<NetworkRun, GoldenError> {
         let count = images.nrows();
-        if images.ncols() != self.input_codes {
-            return Err(GoldenError::Shape {
-                what: "image",
-                unit: "inputs",
-                value: images.ncols(),
-                limit: self.input_codes.to_string(),
-                machine: format!("of network {}", self.name),
-            });
-        }
-        if labels.len() != count {
-            return Err(GoldenError::LabelCount { labels: labels.len(), images: count });
-        }
+        check_images(&format!("of network {}", self.name), self.input_codes, images, labels)?;
         let codes = images.as_standard_layout();
         let codes = codes.as_slice().expect("standard layout");
-        let limit = (1u32 << self.input_bits) - 1;
-        if u32::from(pack::combined(codes)) > limit {
-            let place = codes.iter().position(|code| u32::from(*code) > limit).expect("some code set the high bit");
-            return Err(GoldenError::InputCode {
-                image: place / self.input_codes,
-                input: place % self.input_codes,
-                code: codes[place],
-                input_bits: self.input_bits,
-                limit,
-            });
+        if u32::from(pack::combined(codes)) >> self.input_bits != 0 {
+            check_codes(codes, self.input_codes, self.input_bits)?;
         }
 
         let mut sums = Array2::zeros((count, self.outputs));
@@ -214,7 +195,7 @@ struct Scratch {
 impl PackedLayer {
     fn new(layer: &Layer) -> Self {
         let biases: Vec<i32> = layer.biases.iter().map(|bias| i32::from(*bias) * layer.bias_code as i32).collect();
-        let blocks = |activation: &crate::network::Activation| {
+        let blocks = |activation: &Activation| {
             let (outputs, levels) = activation.thresholds.dim();
             let blocks = (0..outputs).step_by(BLOCK).flat_map(|first| (0..levels).map(move |level| (first, level)));
             // Beyond the last output there is nothing that anyone reads.
@@ -223,10 +204,9 @@ impl PackedLayer {
         };
         let (windows, pool) = (layer.windows(), layer.pool.unwrap_or(Pool::NONE));
         let mut reads = vec![0; windows.height * windows.width];
-        let squares =
-            (0..pool.squares(windows.height)).flat_map(|y| (0..pool.squares(windows.width)).map(move |x| (y, x)));
-        for (y, x) in squares {
-            for (dy, dx) in (0..pool.size).flat_map(|dy| (0..pool.size).map(move |dx| (dy, dx))) {
+        let map = layer.output_map();
+        for (y, x) in (0..map.height).flat_map(|y| (0..map.width).map(move |x| (y, x))) {
+            for (dy, dx) in pool.places() {
                 reads[(y * pool.stride + dy) * windows.width + x * pool.stride + dx] += 1;
             }
         }
@@ -241,7 +221,7 @@ impl PackedLayer {
             thresholds: layer.activation.as_ref().map(blocks),
             pool: layer.pool,
             input_codes: layer.input_codes(),
-            output_codes: layer.output_map().codes(),
+            output_codes: map.codes(),
         }
     }
 
@@ -317,7 +297,7 @@ impl PackedLayer {
             for (square, to) in pooled.chunks_exact_mut(shape.channels).enumerate() {
                 let (y, x) = (square / wide * pool.stride, square % wide * pool.stride);
                 to.fill(0);
-                for (dy, dx) in (0..pool.size).flat_map(|dy| (0..pool.size).map(move |dx| (dy, dx))) {
+                for (dy, dx) in pool.places() {
                     let codes = &map[shape.at(y + dy, x + dx, 0)..][..shape.channels];
                     to.iter_mut().zip(codes).for_each(|(largest, code)| *largest = (*largest).max(*code));
                 }

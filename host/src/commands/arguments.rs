@@ -41,8 +41,7 @@ impl MachineArgument {
 
     /// The machine, if it is one that runs programs.
     pub fn deep_machine(&self) -> anyhow::Result<Option<DeepMachine>> {
-        let known = DeepMachine::names().any(|name| name == self.machine);
-        Ok(known.then(|| DeepMachine::named(&self.machine)).transpose()?)
+        Ok(DeepMachine::find(&self.machine)?)
     }
 }
 

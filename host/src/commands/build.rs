@@ -28,10 +28,7 @@ impl BoardArgument {
     /// The flow that builds a machine for the board.
     pub fn flow(&self, machine: &MachineArgument) -> anyhow::Result<Flow> {
         let board = Board::named(&self.board)?;
-        Ok(match machine.deep_machine()? {
-            Some(deep) => Flow::of_deep(board, &deep, &self.out)?,
-            None => Flow::new(board, &machine.machine()?, &self.out)?,
-        })
+        Ok(Flow::named(board, &machine.machine, &self.out)?)
     }
 }
 

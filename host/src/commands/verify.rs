@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use bitline_boards::runs::{self, Run};
 use bitline_boards::{BoardError, stage, tools};
 use bitline_golden::machine::Machine;
+use bitline_host::HostError;
 use bitline_host::engine::{Engine, EngineOptions};
 use bitline_host::problem_set::{NamedProblem, SHIPPED_IMAGES, make, names};
 use bitline_host::verify::{ClimbOptions, Failure, Progress, Rung, RungResult, climb, description, run_by};
@@ -73,9 +74,28 @@ fn rungs(text: &str) -> Result<RungRange, String> {
 }
 
 impl VerifyArguments {
-    /// The rungs, from the bottom up.
-    pub fn rungs(&self) -> impl Iterator<Item = Rung> {
-        self.rung.0.iter().copied()
+    /// Rungs and what climbs them, from the bottom up, of the engines that a rung has.
+    pub fn runs(&self, engines: impl Fn(Rung) -> Vec<Engine>) -> Vec<(Rung, Engine)> {
+        let all = self.rung.0.iter().flat_map(|rung| engines(*rung).into_iter().map(|engine| (*rung, engine)));
+        all.filter(|(_, engine)| self.engine.is_none_or(|only| only == *engine)).collect()
+    }
+
+    /// Keep a rung's result, `run` being its record, and print it.
+    pub fn conclude(
+        &self,
+        machine: &str,
+        result: &RungResult,
+        run: impl FnOnce() -> anyhow::Result<Run>,
+    ) -> anyhow::Result<()> {
+        if let Some(file) = &self.record {
+            runs::put(file, run()?)?;
+        }
+        if self.json {
+            println!("{}", json!({ "machine": machine, "seed": self.seed, "result": result }));
+        } else {
+            show(result);
+        }
+        Ok(())
     }
 }
 
@@ -100,10 +120,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
     }
     let how = ClimbOptions { machine: &machine.name, seed, work: &work, waves };
     let mut failed = false;
-    let runs: Vec<(Rung, Engine)> = (arguments.rungs())
-        .flat_map(|rung| rung.engines().iter().map(move |engine| (rung, *engine)))
-        .filter(|(_, engine)| arguments.engine.is_none_or(|only| only == *engine))
-        .collect();
+    let runs = arguments.runs(|rung| rung.engines().to_vec());
     if let (Some(only), true) = (arguments.engine, runs.is_empty()) {
         bail!("{only} climbs none of these rungs; `bitline verify --help` says what each rung is");
     }
@@ -121,20 +138,12 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
             Progress::Bisecting => bar.println(format!("{rung} differs; looking for the first block that does")),
         });
         bar.finish_and_clear();
-        let result = match result {
-            Ok(result) => result,
-            Err(error) => bail!("rung {rung}, {}, could not run: {error}", description(engine)),
-        };
+        let result = result.map_err(|error| could_not_run(rung, engine, &error))?;
         failed |= !result.failures.is_empty();
-        if let Some(file) = &arguments.record {
+        arguments.conclude(&machine.name, &result, || {
             let run: Vec<&NamedProblem> = run_by(engine, &problems).collect();
-            runs::put(file, recorded(&machine, &result, &run, arguments)?)?;
-        }
-        if arguments.json {
-            println!("{}", json!({ "machine": machine.name, "seed": arguments.seed, "result": result }));
-        } else {
-            show(&result);
-        }
+            recorded(&machine, &result, &run, arguments)
+        })?;
         for (n, failure) in result.failures.iter().enumerate() {
             tell(&result, failure, n == 0);
         }
@@ -154,32 +163,60 @@ fn recorded(
 ) -> anyhow::Result<Run> {
     let (seed, count, digits) = (arguments.seed, arguments.problems, arguments.digits);
     let digits = if digits == SHIPPED_IMAGES { String::new() } else { format!(" --digits {digits}") };
-    let tools = tools_of(result.engine).iter().map(|tool| Ok((tool.to_string(), tools::version(tool)?)));
-    Ok(Run {
-        machine: machine.name.clone(),
-        rung: result.rung.to_string(),
-        engine: result.engine.to_string(),
-        problems: result.problems,
+    let of = RunOf {
         random: problems.iter().filter(|named| named.name.starts_with("random/")).count(),
         images: problems.iter().map(|named| named.problem.images.nrows()).sum(),
-        outputs: result.outputs,
-        counters: result.counters,
-        differences: result.failures.len(),
-        seconds: result.seconds,
-        seed,
         design: runs::design_of(machine)?,
-        data: Some(checksum(problems)),
-        tools: tools.collect::<Result<_, BoardError>>()?,
-        version: env!("CARGO_PKG_VERSION").into(),
+        data: checksum(problems),
         command: format!(
             "bitline verify --machine {} --rung {} --seed {seed} --problems {count}{digits}",
             machine.name, result.rung
         ),
-    })
+    };
+    of.run(&machine.name, result, seed)
+}
+
+/// What a rung's result is of, where [`Run`] does not take it from the result.
+pub struct RunOf {
+    pub random: usize,
+    pub images: usize,
+    pub design: String,
+    pub data: String,
+    pub command: String,
+}
+
+impl RunOf {
+    /// The record.
+    pub fn run(self, machine: &str, result: &RungResult, seed: u64) -> anyhow::Result<Run> {
+        let tools = tools_of(result.engine).iter().map(|tool| Ok((tool.to_string(), tools::version(tool)?)));
+        Ok(Run {
+            machine: machine.into(),
+            rung: result.rung.to_string(),
+            engine: result.engine.to_string(),
+            problems: result.problems,
+            random: self.random,
+            images: self.images,
+            outputs: result.outputs,
+            counters: result.counters,
+            differences: result.failures.len(),
+            seconds: result.seconds,
+            seed,
+            design: self.design,
+            data: Some(self.data),
+            tools: tools.collect::<Result<_, BoardError>>()?,
+            version: env!("CARGO_PKG_VERSION").into(),
+            command: self.command,
+        })
+    }
+}
+
+/// What keeps a rung from being climbed, which is no difference.
+pub fn could_not_run(rung: Rung, engine: Engine, error: &HostError) -> anyhow::Error {
+    anyhow!("rung {rung}, {}, could not run: {error}", description(engine))
 }
 
 /// The tools that made or ran an engine's machine.
-pub fn tools_of(engine: Engine) -> &'static [&'static str] {
+fn tools_of(engine: Engine) -> &'static [&'static str] {
     match engine {
         Engine::Golden | Engine::Rusthdl => &[],
         Engine::Verilator => &["verilator"],
@@ -226,7 +263,7 @@ pub fn tell(RungResult { rung, engine, .. }: &RungResult, failure: &Failure, is_
 }
 
 /// A line of the table.
-pub fn show(result: &RungResult) {
+fn show(result: &RungResult) {
     println!(
         "{:<5} {:<30} {:>9} {:>9} {:>9} {:>12} {:>9.1}",
         result.rung.to_string(),

@@ -1,21 +1,17 @@
 //! `bitline verify` of a machine that runs programs.
 
 use anyhow::bail;
-use bitline_boards::BoardError;
 use bitline_boards::runs::{self, Run};
-use bitline_boards::{stage, tools};
+use bitline_boards::stage;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_host::deep::problem_set::{DeepProblemSet, NamedDeepProblem};
 use bitline_host::deep::verify::{climb, engines, over_the_wire};
-use bitline_host::verify::{Rung, RungResult, description};
+use bitline_host::problem_set::SHIPPED_IMAGES;
+use bitline_host::verify::{Rung, RungResult};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
 
 use super::Verdict;
-use super::verify::{VerifyArguments, heading, show, tell, tools_of};
-
-/// Images of each shipped network, where no other number is asked for.
-const SHIPPED_IMAGES: usize = 20;
+use super::verify::{RunOf, VerifyArguments, could_not_run, heading, tell};
 
 /// Run it.
 pub fn run(machine: &DeepMachine, arguments: &VerifyArguments) -> anyhow::Result<Verdict> {
@@ -39,10 +35,7 @@ pub fn run(machine: &DeepMachine, arguments: &VerifyArguments) -> anyhow::Result
     if !arguments.json {
         heading(&machine.name, problems.len(), arguments.seed);
     }
-    let runs: Vec<(Rung, _)> = (arguments.rungs())
-        .flat_map(|rung| engines(rung, machine).into_iter().map(move |engine| (rung, engine)))
-        .filter(|(_, engine)| arguments.engine.is_none_or(|only| only == *engine))
-        .collect();
+    let runs = arguments.runs(|rung| engines(rung, machine));
     if runs.is_empty() {
         bail!("nothing that runs programs of {} climbs these rungs; give R0, R1, R2 or R3", machine.name);
     }
@@ -63,21 +56,11 @@ pub fn run(machine: &DeepMachine, arguments: &VerifyArguments) -> anyhow::Result
             bar.set_position((before + done) as u64);
         });
         bar.finish_and_clear();
-        let result = match result {
-            Ok(result) => result,
-            Err(error) => bail!("rung {rung}, {}, could not run: {error}", description(engine)),
-        };
+        let result = result.map_err(|error| could_not_run(rung, engine, &error))?;
         failed |= !result.failures.is_empty();
-        if let Some(file) = &arguments.record {
-            runs::put(file, recorded(machine, &result, &problems, arguments)?)?;
-        }
-        if arguments.json {
-            println!("{}", json!({ "machine": machine.name, "seed": arguments.seed, "result": result }));
-        } else {
-            show(&result);
-            if !over_the_wire(machine, engine) && rung >= Rung::R2 {
-                eprintln!("{rung}: whole bytes were handed to the link behind its UART (a short cut)");
-            }
+        arguments.conclude(&machine.name, &result, || recorded(machine, &result, &problems, arguments))?;
+        if !arguments.json && !over_the_wire(machine, engine) && rung >= Rung::R2 {
+            eprintln!("{rung}: whole bytes were handed to the link behind its UART (a short cut)");
         }
         result.failures.iter().for_each(|failure| tell(&result, failure, false));
     }
@@ -106,25 +89,14 @@ fn recorded(
     problems: &[NamedDeepProblem],
     arguments: &VerifyArguments,
 ) -> anyhow::Result<Run> {
-    let tools = tools_of(result.engine).iter().map(|tool| Ok((tool.to_string(), tools::version(tool)?)));
-    Ok(Run {
-        machine: machine.name.clone(),
-        rung: result.rung.to_string(),
-        engine: result.engine.to_string(),
-        problems: result.problems,
+    let of = RunOf {
         random: problems.iter().filter(|named| named.name.starts_with("random/")).count(),
         images: problems.iter().map(|named| named.problem.images.images.len()).sum(),
-        outputs: result.outputs,
-        counters: result.counters,
-        differences: result.failures.len(),
-        seconds: result.seconds,
-        seed: arguments.seed,
         design: runs::deep_design_of(machine)?,
-        data: Some(checksum(problems)),
-        tools: tools.collect::<Result<_, BoardError>>()?,
-        version: env!("CARGO_PKG_VERSION").into(),
+        data: checksum(problems),
         command: command(machine, result.rung, arguments),
-    })
+    };
+    of.run(&machine.name, result, arguments.seed)
 }
 
 /// Of every problem's name, machine, program, images and labels, the first sixteen digits.

@@ -111,14 +111,9 @@ impl<'a, P: Port> DeepBoard<'a, P> {
         self.client.write(DeepRegion::Program, (at * words.len()) as u16, &words)
     }
 
-    /// Clear the counters and run images, to the end or a fault.
+    /// Run images; a fault is an error.
     fn start(&mut self, first: u16, count: u16) -> Result<(), HostError> {
-        let client = &mut self.client;
-        client.write_register("control", CONTROL_CLEAR)?;
-        client.write(DeepRegion::Registers, find("first_slot").offset, &[first, count])?;
-        client.write_register("control", CONTROL_START)?;
-        client.wait_until_idle("run")?;
-        let fault = client.read(DeepRegion::Registers, FAULT_OFFSET, 2)?;
+        let fault = run_slots(&mut self.client, first, count)?;
         if fault[0] != 0 {
             let machine = self.problem.machine.name.clone();
             return Err(HostError::HardwareFault { machine, kinds: fault[0], at: fault[1] });
@@ -127,16 +122,7 @@ impl<'a, P: Port> DeepBoard<'a, P> {
     }
 
     fn counters(&mut self) -> Result<LayerCounters, HostError> {
-        let counted = self.client.counters()?;
-        Ok(LayerCounters {
-            cycles: counted.cycles,
-            busy_cycles: counted.busy_cycles,
-            array_reads: counted.array_reads,
-            row_pulses: counted.row_pulses,
-            conversions: counted.conversions,
-            saturations: counted.saturations,
-            macs: counted.macs,
-        })
+        Ok(self.client.counters()?.into())
     }
 
     fn layers(&mut self) -> Result<Vec<LayerCounters>, HostError> {
@@ -145,15 +131,7 @@ impl<'a, P: Port> DeepBoard<'a, P> {
         let value = |record: &[u16], at: usize| u64::from(record[2 * at + 1]) << 16 | u64::from(record[2 * at]);
         Ok(words
             .chunks(LAYER_WORDS)
-            .map(|record| LayerCounters {
-                cycles: value(record, 0),
-                busy_cycles: value(record, 1),
-                array_reads: value(record, 2),
-                row_pulses: value(record, 3),
-                conversions: value(record, 4),
-                saturations: value(record, 5),
-                macs: value(record, 6),
-            })
+            .map(|record| LayerCounters::of_values(std::array::from_fn(|at| value(record, at))))
             .collect())
     }
 
@@ -168,6 +146,19 @@ impl<'a, P: Port> DeepBoard<'a, P> {
             (outputs > 1).then(|| Verdict { class: value(machine.sums) as _, margin: value(machine.sums + 1) as _ });
         Ok(ImageRecord { sums, verdict, maps: vec![None; self.problem.placements.len().saturating_sub(1)] })
     }
+}
+
+/// Clear the counters, run the images in `count` slots from `first` on, and give the fault register: kinds, and the instruction.
+///
+/// # Errors
+/// Any link error.
+pub fn run_slots<P: Port>(client: &mut Client<P>, first: u16, count: u16) -> Result<[u16; 2], HostError> {
+    client.write_register("control", CONTROL_CLEAR)?;
+    client.write(DeepRegion::Registers, find("first_slot").offset, &[first, count])?;
+    client.write_register("control", CONTROL_START)?;
+    client.wait_until_idle("run")?;
+    let fault = client.read(DeepRegion::Registers, FAULT_OFFSET, 2)?;
+    Ok([fault[0], fault[1]])
 }
 
 impl<P: Port> DeepEngine for DeepBoard<'_, P> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::DeepProblem;
 use super::engine::DeepEngine;
-use super::reference::{COUNTERS, DeepDifference, Reference, values};
+use super::reference::{COUNTERS, DeepDifference, Reference};
 use crate::error::HostError;
 use crate::outcome::{CounterPair, CounterTable};
 
@@ -117,7 +117,7 @@ pub fn run(
 }
 
 fn table(hardware: &LayerCounters, golden: &LayerCounters) -> CounterTable {
-    let pairs = values(hardware).into_iter().zip(values(golden));
+    let pairs = hardware.values().into_iter().zip(golden.values());
     let pairs = pairs.map(|(hardware, golden)| CounterPair { hardware, golden });
     CounterTable(COUNTERS.into_iter().zip(pairs).collect())
 }

@@ -1,17 +1,20 @@
 //! The problems that every rung runs of a machine with programs: corners first, then the shipped networks that fit it on their test
 //! images, then random networks, each known by a name.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use bitline_firmware::compile::compile;
+use bitline_firmware::program::Target;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::draw::{Draw, Sizes};
 use bitline_golden::network::{Network, weight_range};
 use bitline_train::image_set::DataSet;
 use bitline_train::recipe;
 
+use super::DeepProblem;
 use super::images::{DigitImages, ImageSet, ImageSource, MadeUpImages, TestImages};
-use super::{DeepProblem, compile_for};
 use crate::error::HostError;
+use crate::problem::find_above;
 
 /// Most images of a random problem.
 const MOST_IMAGES: usize = 3;
@@ -73,12 +76,12 @@ impl DeepProblemSet<'_> {
         let mut shipped = Vec::new();
         for name in recipe::NAMES {
             if let Some(network) = shipped_network(name)?
-                && compile_for(&network, self.machine).is_ok()
+                && self.holds(&network)
             {
                 shipped.push(format!("network/{name}/{}", self.images));
             }
         }
-        if compile_for(&self.keywords(), self.machine).is_ok() {
+        if self.holds(&self.keywords()) {
             shipped.push(KEYWORDS.into());
         }
         let random = (0..self.random).map(|k| format!("random/{}", self.seed.wrapping_add(k)));
@@ -130,6 +133,10 @@ impl DeepProblemSet<'_> {
         DeepProblem::of_network(self.machine.clone(), network, name.into(), source, Some(images))
     }
 
+    fn holds(&self, network: &Network) -> bool {
+        compile(network, &Target::of(self.machine)).is_ok()
+    }
+
     fn keywords(&self) -> Network {
         Draw(self.seed).keyword_network()
     }
@@ -157,7 +164,7 @@ impl DeepProblemSet<'_> {
                 let mut draw = Draw(seed.wrapping_add(attempt << 40));
                 (draw.network_within(&Sizes { side, channels, outputs, code_bits, sums }, REACH), draw)
             })
-            .find(|(network, _)| compile_for(network, machine).is_ok())
+            .find(|(network, _)| self.holds(network))
             .expect("a network of one pixel and two outputs fits every machine")
     }
 
@@ -167,20 +174,15 @@ impl DeepProblemSet<'_> {
             .map(|k| self.drawn(self.seed.wrapping_add(k)).0)
             .find(|network| network.layers.len() > 1)
             .expect("two of three drawn networks have several layers");
-        let every_weight = |network: &mut Network, value: &dyn Fn(i32, i32) -> i32| {
-            for layer in &mut network.layers {
-                let range = weight_range(layer.weight_bits);
-                let weight = value(i32::from(*range.start()), i32::from(*range.end())) as i8;
+        for layer in &mut network.layers {
+            let (low, high) = weight_range(layer.weight_bits).into_inner();
+            match corner {
+                "largest-weights-and-inputs" => layer.weights.fill(high),
+                "most-negative-weights" => layer.weights.fill(low),
                 // A binary weight is 1 or -1.
-                let weight = if layer.weight_bits == 1 && weight == 0 { -1 } else { weight };
-                layer.weights.fill(weight);
+                "all-zero-weights" => layer.weights.fill(if layer.weight_bits == 1 { -1 } else { 0 }),
+                _ => (),
             }
-        };
-        match corner {
-            "largest-weights-and-inputs" => every_weight(&mut network, &|_, high| high),
-            "most-negative-weights" => every_weight(&mut network, &|low, _| low),
-            "all-zero-weights" => every_weight(&mut network, &|_, _| 0),
-            _ => (),
         }
         let (codes, bits) = (network.layers[0].input_codes(), network.layers[0].input_bits);
         let largest = u8::MAX >> (8 - bits);
@@ -211,8 +213,5 @@ impl ImageSource for Given {
 
 /// A network of `networks/`, in this directory or one above it; none where there is no such file.
 fn shipped_network(name: &str) -> Result<Option<Network>, HostError> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let file = PathBuf::from(format!("networks/{name}.safetensors"));
-    let path = here.ancestors().map(|folder| folder.join(&file)).find(|path| path.is_file());
-    Ok(path.map(Network::load).transpose()?)
+    Ok(find_above(&format!("networks/{name}.safetensors")).map(Network::load).transpose()?)
 }

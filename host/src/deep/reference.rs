@@ -13,12 +13,6 @@ use crate::error::HostError;
 pub const COUNTERS: [&str; 7] =
     ["cycles", "busy_cycles", "array_reads", "row_pulses", "conversions", "saturations", "macs"];
 
-/// Their values, in that order.
-pub fn values(counters: &LayerCounters) -> [u64; 7] {
-    let LayerCounters { cycles, busy_cycles, array_reads, row_pulses, conversions, saturations, macs } = *counters;
-    [cycles, busy_cycles, array_reads, row_pulses, conversions, saturations, macs]
-}
-
 /// A number that is not what it has to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeepDifference {
@@ -116,8 +110,8 @@ impl Reference {
     fn counter_difference(&self, results: &DeepResults) -> Option<DeepDifference> {
         let images = self.images.len() as u64;
         for (layer, predicted) in self.predicted.iter().enumerate() {
-            let got = results.layers.get(layer).map(values);
-            for (n, predicted) in values(predicted).into_iter().enumerate() {
+            let got = results.layers.get(layer).map(LayerCounters::values);
+            for (n, predicted) in predicted.values().into_iter().enumerate() {
                 // Row pulses and saturations depend on the codes: golden alone says them.
                 let known = !matches!(COUNTERS[n], "row_pulses" | "saturations");
                 let got = got.map(|got| got[n]);
@@ -128,8 +122,8 @@ impl Reference {
         }
         let layers = self.layers.iter().enumerate().map(|(n, layer)| (Some(n), layer, results.layers.get(n)));
         for (layer, expected, got) in layers.chain([(None, &self.counters, Some(&results.counters))]) {
-            let got = got.map(values);
-            for (n, expected) in values(expected).into_iter().enumerate() {
+            let got = got.map(LayerCounters::values);
+            for (n, expected) in expected.values().into_iter().enumerate() {
                 let got = got.map(|got| got[n]);
                 if got != Some(expected) {
                     return Some(counter(layer, n, expected, got));

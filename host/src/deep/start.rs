@@ -22,8 +22,6 @@ use crate::link::{Client, ClientOptions, InProcessPort};
 pub struct Starter {
     machine: DeepMachine,
     options: EngineOptions,
-    /// Read the maps between layers too.
-    maps: bool,
     compiled: Option<PathBuf>,
 }
 
@@ -37,19 +35,15 @@ impl Starter {
         if !ENGINES.contains(&engine) {
             return Err(HostError::NoProgramEngine { machine: machine.name.clone(), engine });
         }
-        Ok(Self { machine: machine.clone(), options: options.clone(), maps: false, compiled: None })
+        Ok(Self { machine: machine.clone(), options: options.clone(), compiled: None })
     }
 
-    /// Read the maps between layers too, from now on: each image is run again up to the end of each layer.
-    pub fn see_maps(&mut self, maps: bool) {
-        self.maps = maps;
-    }
-
-    /// Start the engine with a problem's program loaded.
+    /// Start the engine with a problem's program loaded; with `maps`, to read the maps between layers too, for which each image is
+    /// run again up to the end of each layer.
     ///
     /// # Errors
     /// A machine that cannot be made, and any link error.
-    pub fn start<'a>(&mut self, problem: &'a DeepProblem) -> Result<Box<dyn DeepEngine + 'a>, HostError> {
+    pub fn start<'a>(&mut self, problem: &'a DeepProblem, maps: bool) -> Result<Box<dyn DeepEngine + 'a>, HostError> {
         let Self { machine, options, .. } = self;
         let face = machine.face();
         let what = match options.engine {
@@ -75,7 +69,7 @@ impl Starter {
         let port = InProcessPort::new(virtual_machine, face.link.clock_hz);
         let client = Client::new(port, ClientOptions::default());
         let board = DeepBoard::new(client, problem, deep_build_hash(machine), description)?;
-        Ok(Box::new(board.with_maps(self.maps)))
+        Ok(Box::new(board.with_maps(maps)))
     }
 }
 
@@ -106,5 +100,5 @@ fn compile(machine: &DeepMachine, options: &EngineOptions) -> Result<PathBuf, Ho
 /// # Errors
 /// [`HostError::NoProgramEngine`], a machine that cannot be made, and any link error.
 pub fn start<'a>(problem: &'a DeepProblem, options: &EngineOptions) -> Result<Box<dyn DeepEngine + 'a>, HostError> {
-    Starter::new(&problem.machine, options)?.start(problem)
+    Starter::new(&problem.machine, options)?.start(problem, false)
 }

@@ -51,8 +51,7 @@ pub fn climb(
     let mut result =
         RungResult { rung, engine, problems: 0, outputs: 0, counters: 0, failures: Vec::new(), seconds: 0.0 };
     for NamedDeepProblem { name, problem, maps } in problems {
-        starter.see_maps(*maps);
-        let mut runs = starter.start(problem)?;
+        let mut runs = starter.start(problem, *maps)?;
         let found = outcome::run(problem, runs.as_mut(), engine == Engine::Golden, &mut |stage| {
             if let Stage::Running(done) = stage {
                 seen(name, done);

@@ -6,9 +6,10 @@ use super::config::{Algorithm, RunConfig, Schedule};
 use super::model::{Model, Step};
 use super::record::{EpochLine, LabData, LayerRange, RunOutcome, RunRecord};
 use crate::TrainError;
+use crate::adam::cosine;
+use crate::digits::shuffle;
 use crate::image_set::CLASSES;
 use bitline_golden::random::stream;
-use rand_chacha::rand_core::RngCore;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -81,14 +82,11 @@ pub fn run(
     })))
 }
 
-/// Rows of an epoch in their order (Fisher and Yates).
+/// Rows of an epoch in their order.
 fn order(config: &RunConfig, rows: usize, epoch: usize) -> Vec<usize> {
     let mut random = stream(&format!("lab shuffle {epoch}"), config.seed);
     let mut order: Vec<usize> = (0..rows).collect();
-    for last in (1..rows).rev() {
-        let at = (u128::from(random.next_u64()) * (last as u128 + 1)) >> 64;
-        order.swap(last, at as usize);
-    }
+    shuffle(&mut order, &mut random);
     order
 }
 
@@ -115,10 +113,7 @@ fn epoch(
         let step = (epoch - 1) * steps + index;
         let rate = match config.schedule {
             Schedule::Constant => config.learning_rate,
-            Schedule::Cosine => {
-                let done = step as f64 / (config.epochs * steps) as f64;
-                config.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-            }
+            Schedule::Cosine => cosine(config.learning_rate, step as f64 / (config.epochs * steps) as f64),
         };
         let trace = model.forward(config, batch, Some(&mut noise));
         let (loss, correct, delta) = loss(trace.activations.last().expect("logits"), &labels, CLASSES);

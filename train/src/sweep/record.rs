@@ -6,9 +6,9 @@
 
 use super::SweepError;
 use super::error::{READ, WRITE};
+use crate::idx::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ pub fn canonical(value: &Value) -> String {
 /// A run's identity; see the page of [`super`].
 pub fn identity(config: &Value, data_sha256: &str) -> String {
     let whole = serde_json::json!({ "config": config, "data_sha256": data_sha256, "record_version": RECORD_VERSION });
-    Sha256::digest(canonical(&whole)).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(canonical(&whole).as_bytes())
 }
 
 /// What a file of records held.
