@@ -179,6 +179,9 @@ pub struct RunConfig {
     /// Bits of [`Activation::Codes`], 1..=8; of no meaning otherwise.
     #[serde(default = "default_activation_bits")]
     pub activation_bits: usize,
+    /// Whether the output layer has a bias. The array ranks that layer's sums as they are: a network for it has none.
+    #[serde(default = "default_output_bias", skip_serializing_if = "Clone::clone")]
+    pub output_bias: bool,
     /// Passes over the training images.
     pub epochs: usize,
     /// Images of a step; those that fill no batch at the end of an epoch are left out of it.
@@ -215,6 +218,10 @@ fn default_activation_bits() -> usize {
     4
 }
 
+fn default_output_bias() -> bool {
+    true
+}
+
 fn default_batch() -> usize {
     64
 }
@@ -242,6 +249,7 @@ impl RunConfig {
             gain: Gain::default(),
             activation: Activation::default(),
             activation_bits: default_activation_bits(),
+            output_bias: default_output_bias(),
             epochs,
             batch: default_batch(),
             learning_rate: default_learning_rate(),

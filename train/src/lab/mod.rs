@@ -7,6 +7,7 @@
 mod backward;
 mod checkpoint;
 pub mod config;
+pub mod deployed;
 mod model;
 pub mod product;
 pub mod quantizer;

@@ -175,9 +175,12 @@ impl Model {
 
     /// Step a layer by the gradients of its weights and biases, and bring the weights to where they live.
     pub fn update(&mut self, config: &RunConfig, index: usize, gradient: &Gradient, at: Step<'_>) {
+        let is_last = index + 1 == self.layers.len();
         let layer = &mut self.layers[index];
         layer.weights.update(&gradient.weights, config.optimizer, at.rate, at.step);
-        layer.biases.update(&gradient.biases, config.optimizer, at.rate, at.step);
+        if config.output_bias || !is_last {
+            layer.biases.update(&gradient.biases, config.optimizer, at.rate, at.step);
+        }
         self.store(config, index, at.rounding);
     }
 }

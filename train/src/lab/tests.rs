@@ -2,6 +2,7 @@
 
 use super::backward::{feedback, gradients, loss};
 use super::config::{Activation, Algorithm, Gain, Hidden, RunConfig};
+use super::deployed;
 use super::model::{Gradient, Model, Step};
 use super::quantizer::{Quantization, Quantizer, Range, Storage};
 use super::record::{EpochLine, LabData, RunOutcome, RunRecord};
@@ -193,4 +194,92 @@ fn algorithm_that_is_not_here_is_refused() {
         error.to_string(),
         "there is no algorithm in this build \"hsic\"; there are backpropagation, feedback-alignment"
     );
+}
+
+/// Settings of a network that the array can hold.
+fn deployable(storage: Storage) -> RunConfig {
+    let mut config = quantized(storage);
+    (config.activation, config.output_bias) = (Activation::Codes, false);
+    config
+}
+
+#[test]
+fn deployed_network_classifies_what_the_run_recorded() {
+    let data = digits();
+    let symm = |bits, range| (Quantizer::UniformSymm, bits, range);
+    let cases = [
+        (symm(3, Range::Global), Storage::InPlaceStochastic),
+        (symm(4, Range::Local), Storage::Latent),
+        ((Quantizer::Eq2, 4, Range::Global), Storage::Latent),
+        ((Quantizer::UniformAsymm, 3, Range::Global), Storage::Latent),
+        ((Quantizer::Levels, 4, Range::Global), Storage::Latent),
+    ];
+    for (index, ((quantizer, bits, range), storage)) in cases.into_iter().enumerate() {
+        let mut config = deployable(storage);
+        config.epochs = 3;
+        let levels = match quantizer {
+            Quantizer::Levels => (-5..=5).map(|k| k as f32 / 5.0).collect(),
+            _ => Vec::new(),
+        };
+        config.quantization = Some(Quantization { quantizer, bits, range, storage, levels });
+        let path = std::env::temp_dir().join(format!("bitline-deployed-{index}-{}.safetensors", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let RunOutcome::Finished(record) =
+            run(&config, &data, Some(&path), &mut |_| (), &AtomicBool::new(false)).unwrap()
+        else {
+            panic!("nobody stops it")
+        };
+        let network = deployed::network(&path, &config, &data, "lab", "bitline train").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(network.layers.iter().all(|layer| layer.weight_bits <= 4));
+        let class = |image: &[f32]| {
+            let codes: Vec<u8> = image.iter().map(|pixel| (pixel * 16.0).round() as u8).collect();
+            network.evaluate(&codes).1.class
+        };
+        let images = data.test_pixels.chunks(64).zip(&data.test_labels);
+        let correct = images.filter(|(image, label)| class(image) == u16::from(**label)).count();
+        assert_eq!(correct, record.epochs[2].test_correct, "{quantizer:?} {bits} {range:?}");
+        assert!(correct > 150, "{quantizer:?} {bits} {range:?} {correct}");
+    }
+}
+
+#[test]
+fn float_forward_is_the_integers_but_for_rounding() {
+    let config = deployable(Storage::Latent);
+    let (mut model, data) = (Model::new(&config, 64, 10), digits());
+    // Without biases some sums lie on the boundary between two codes, where f32 may choose either.
+    model.layers[..2].iter_mut().for_each(|layer| layer.biases.value.fill(0.0123));
+    let layers = deployed::layers(&config, &model, DataSet::Digits).unwrap();
+    let images =
+        ndarray::Array2::from_shape_fn((32, 64), |(i, p)| (data.train_pixels[i * 64 + p] * 16.0).round() as u8);
+    let logits = model.forward(&config, data.train_pixels[..32 * 64].to_vec(), None).activations.pop().unwrap();
+    let unit = model.layers[2].gain / 3.0 / 15.0;
+    let sums = crate::frozen::Frozen::new(layers, &Device::flex()).sums(images.view());
+    for (sum, logit) in sums.iter().zip(&logits) {
+        assert!((*sum as f32 * unit - logit).abs() < 1e-4, "{sum} {logit}");
+    }
+}
+
+#[test]
+fn networks_that_the_array_cannot_hold_are_refused_by_name() {
+    let refused = |change: fn(&mut RunConfig)| {
+        let mut config = deployable(Storage::Latent);
+        change(&mut config);
+        deployed::check(&config, DataSet::Mnist).unwrap_err().to_string()
+    };
+    assert_eq!(deployed::check(&deployable(Storage::Latent), DataSet::Mnist), Ok(()));
+    assert!(refused(|c| c.quantization = None).starts_with("quantization is none, must be given; the array holds"));
+    assert!(refused(|c| c.activation = Activation::Relu).starts_with("activation is Relu of 4 bits"));
+    assert!(refused(|c| c.output_bias = true).ends_with("train with output_bias = false"));
+    assert!(refused(|c| c.quantization.as_mut().unwrap().bits = 8).starts_with("bits is 8 bits, must be sums below"));
+    let local = |c: &mut RunConfig| {
+        let quantization = c.quantization.as_mut().unwrap();
+        (quantization.quantizer, quantization.range) = (Quantizer::UniformAsymm, Range::Local);
+    };
+    assert!(refused(local).starts_with("quantizer is UniformAsymm 3 bits Local"));
+    let uneven = |c: &mut RunConfig| {
+        let quantization = c.quantization.as_mut().unwrap();
+        (quantization.quantizer, quantization.levels) = (Quantizer::Levels, vec![-1.0, -0.123456, 0.70711, 0.9]);
+    };
+    assert!(refused(uneven).starts_with("quantizer is Levels"));
 }

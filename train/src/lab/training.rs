@@ -1,14 +1,14 @@
 //! The epochs of a run.
 
 use super::backward::{feedback, gradients, loss};
-use super::checkpoint;
 use super::config::{Algorithm, RunConfig, Schedule};
 use super::model::{Model, Step};
 use super::record::{EpochLine, LabData, LayerRange, RunOutcome, RunRecord};
+use super::{checkpoint, deployed};
 use crate::TrainError;
 use crate::adam::cosine;
 use crate::digits::shuffle;
-use crate::image_set::CLASSES;
+use crate::image_set::{CLASSES, DataSet};
 use bitline_golden::random::stream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +23,13 @@ pub(crate) struct State {
     pub model: Model,
     pub lines: Vec<EpochLine>,
     pub seconds: f64,
+}
+
+impl State {
+    /// Before the first epoch.
+    pub fn new(config: &RunConfig, data: &LabData) -> Self {
+        Self { model: Model::new(config, data.pixels(), CLASSES), lines: Vec::new(), seconds: 0.0 }
+    }
 }
 
 /// Run a configuration to its end, or until `cancel` is set, which is looked at before every step.
@@ -55,7 +62,7 @@ pub fn run(
             known: "backpropagation, feedback-alignment".into(),
         });
     }
-    let mut state = State { model: Model::new(config, data.pixels(), CLASSES), lines: Vec::new(), seconds: 0.0 };
+    let mut state = State::new(config, data);
     if let Some(path) = checkpoint
         && path.exists()
     {
@@ -135,24 +142,36 @@ fn epoch(
         0 => (&data.test_pixels[..], &data.test_labels[..]),
         _ => (held, &data.train_labels[rows..]),
     };
-    let (test_correct, weights) = evaluate(config, model, test, labels);
+    let (test_correct, weights) = evaluate(config, model, data.set, test, labels)?;
     let (train_images, test_images) = (steps * config.batch, labels.len());
     Ok(Some(EpochLine { epoch, train_correct, train_images, test_correct, test_images, train_loss, weights }))
 }
 
-/// Images classified correctly without noise, and the ranges of the weights used.
-fn evaluate(config: &RunConfig, model: &Model, pixels: &[f32], labels: &[u8]) -> (usize, Vec<LayerRange>) {
+/// Images classified correctly without noise, and the ranges of the weights used. A network that the array can hold is evaluated
+/// as the array does, in integers.
+fn evaluate(
+    config: &RunConfig,
+    model: &Model,
+    set: DataSet,
+    pixels: &[f32],
+    labels: &[u8],
+) -> Result<(usize, Vec<LayerRange>), TrainError> {
     let inputs = model.layers[0].inputs;
     let mut trace = model.forward(config, Vec::new(), None);
+    let range = |used: &Vec<f32>| LayerRange {
+        least: used.iter().copied().fold(f32::INFINITY, f32::min),
+        largest: used.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+    };
+    let ranges = trace.used.iter().map(range).collect();
+    if deployed::check(config, set).is_ok() {
+        let layers = deployed::layers(config, model, set)?;
+        return Ok((deployed::correct(layers, set, pixels, labels), ranges));
+    }
     let mut correct = 0;
     for (pixels, labels) in pixels.chunks(EVALUATED_AT_ONCE * inputs).zip(labels.chunks(EVALUATED_AT_ONCE)) {
         trace.activations[0] = pixels.to_vec();
         model.forward_with(config, &mut trace);
         correct += loss(trace.activations.last().expect("logits"), labels, CLASSES).1;
     }
-    let range = |used: &Vec<f32>| LayerRange {
-        least: used.iter().copied().fold(f32::INFINITY, f32::min),
-        largest: used.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-    };
-    (correct, trace.used.iter().map(range).collect())
+    Ok((correct, ranges))
 }
