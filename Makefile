@@ -17,7 +17,7 @@ PROGRAMS ?= 10000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deep-nightly check formal bench mutate mutate-all mutate-golden tools export pnr status report docs clean bitline
+.PHONY: help demo test test-sweep-resume test-deep-nightly check formal bench mutate mutate-all mutate-golden tools export pnr status report docs clean bitline
 
 help: ## List the targets.
 	@echo "bitline: a memristor crossbar in gateware, checked bit for bit. Targets:"
@@ -29,6 +29,9 @@ demo: bitline ## Build, count the 297 test digits on a simulated board over a se
 test: ## Run every test of every crate.
 	@scripts/tools --need yosys nextpnr-ice40 icepack iceunpack icebox_vlog verilator iverilog vvp sby yices-smt2
 	$(CARGO) test --workspace
+
+test-sweep-resume: ## Kill a small study again and again and go on: its records are those of an uninterrupted one.
+	$(CARGO) test --workspace --test sweep -- --nocapture study_killed
 
 test-deep-nightly: ## Run 1,000 random networks and 10,000 random programs on the Verilog of tiny-deep (NETWORKS, PROGRAMS, SEED).
 	@scripts/tools --need verilator

@@ -96,6 +96,14 @@ impl DataSet {
         }
     }
 
+    /// Images of the training part.
+    pub fn training_images(self) -> usize {
+        match self {
+            Self::Digits => dataset::TRAIN_ROWS.len(),
+            Self::Mnist | Self::FashionMnist => TRAIN_IMAGES.dimensions[0].1 as usize,
+        }
+    }
+
     /// Rows of pixels of an image, and pixels of a row.
     pub fn side(self) -> usize {
         match self {

@@ -14,7 +14,9 @@ mod report;
 mod run;
 mod sim;
 mod sim_program;
+mod sweep;
 mod train;
+mod train_lab;
 mod train_network;
 mod verify;
 mod verify_program;
@@ -49,9 +51,11 @@ pub fn shell_words<W: AsRef<str>>(words: &[W]) -> String {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train a float network on the digits, or a network of integers on MNIST, Fashion-MNIST or the digits; Ctrl-C leaves a
-    /// checkpoint that the same command goes on from
-    Train(train::TrainArguments),
+    /// Train a float network on the digits, a network of integers on MNIST, Fashion-MNIST or the digits, or a run of the training
+    /// lab; Ctrl-C leaves a checkpoint that the same command goes on from
+    Train(Box<train::TrainArguments>),
+    /// Run a study: a grid of runs of the training lab, each recorded once
+    Sweep(sweep::SweepArguments),
     /// Quantize a trained network, its scale factor chosen in three ways
     Quantize(quantize::QuantizeArguments),
     /// Make a program of a network for a machine that runs programs, and report where its layers go and how long they take
@@ -89,6 +93,7 @@ pub enum Command {
 pub fn run(command: Command) -> anyhow::Result<Verdict> {
     match command {
         Command::Train(arguments) => train::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Quantize(arguments) => quantize::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Assemble(arguments) => assemble::run(&arguments),

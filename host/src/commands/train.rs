@@ -1,4 +1,5 @@
-//! `bitline train`: a float network from the digits, or with `--network` one of the networks of integers in `networks/`.
+//! `bitline train`: a float network from the digits, with `--network` one of the networks of integers in `networks/`, or with
+//! `--algorithm` a run of the training lab.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use clap::builder::PossibleValuesParser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Verdict;
+use super::train_lab::{self, LabArguments};
 use super::train_network;
 
 /// Arguments of `bitline train`.
@@ -25,34 +27,36 @@ pub struct TrainArguments {
     /// Network to train, quantized from the start; without it, the digits' float network of one layer
     #[arg(long, value_parser = PossibleValuesParser::new(recipe::NAMES))]
     pub network: Option<String>,
-    /// Folder of the network's data set, four idx files, .gz or not; the digits are built in
-    #[arg(long, value_name = "DIR", requires = "network")]
+    #[command(flatten)]
+    pub lab: LabArguments,
+    /// Folder of the data set, four idx files, .gz or not; the digits are built in
+    #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Seed of the weights and of the order of the images
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Passes over the training images [default: the network's own; 600 without --network]
+    /// Passes over the training images [default: the network's own; 10 in the lab; 600 for the digits' float network]
     #[arg(long)]
     pub epochs: Option<usize>,
-    /// Images of a step [default: the network's own; 16 without --network]
+    /// Images of a step [default: the network's own; 64 in the lab; 16 for the digits' float network]
     #[arg(long)]
     pub batch: Option<usize>,
-    /// Step length [default: the network's own; 0.01 without --network]
+    /// Step length [default: the network's own; 0.001 in the lab; 0.01 for the digits' float network]
     #[arg(long)]
     pub learning_rate: Option<f64>,
     /// Leave these training images out and evaluate them in place of the test images, to choose settings
-    #[arg(long, value_name = "FIRST..END", requires = "network", value_parser = range_parser)]
+    #[arg(long, value_name = "FIRST..END", value_parser = range_parser)]
     pub held_out: Option<Range<usize>>,
     /// Where Burn computes
     #[arg(long, default_value = "flex", value_parser = device_parser)]
     pub device: DeviceChoice,
-    /// File of the trained network [default: out/NETWORK.safetensors; out/digits.trained.safetensors without --network,
-    /// which is the checkpoint too]
+    /// File of the trained network [default: out/NETWORK.safetensors; none in the lab; out/digits.trained.safetensors for the digits'
+    /// float network, which is the checkpoint too]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// File of the checkpoint that every epoch writes; one that is there is continued [default:
-    /// out/NETWORK.checkpoint.safetensors]
-    #[arg(long, value_name = "FILE", requires = "network")]
+    /// out/NETWORK.checkpoint.safetensors; in the lab one for each run in out/lab]
+    #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
     /// Begin anew even if there is a checkpoint
     #[arg(long)]
@@ -96,11 +100,24 @@ pub fn make_folder_of(file: &std::path::Path) -> anyhow::Result<()> {
     }
 }
 
+/// Refuse an option that only another kind of training has.
+fn refuse_stray(option: Option<&str>, needs: &str) -> anyhow::Result<()> {
+    option.map_or(Ok(()), |option| anyhow::bail!("{option} needs {needs}; see bitline train --help"))
+}
+
 /// Train.
 pub fn run(arguments: &TrainArguments) -> anyhow::Result<Verdict> {
     if let Some(name) = &arguments.network {
+        refuse_stray(arguments.lab.stray(), "--algorithm")?;
         return train_network::run(name, arguments);
     }
+    if arguments.lab.is_given() {
+        return train_lab::run(arguments);
+    }
+    refuse_stray(arguments.lab.stray(), "--algorithm")?;
+    let strays = [("--data", arguments.data.is_some()), ("--held-out", arguments.held_out.is_some())];
+    let strays = strays.into_iter().chain([("--checkpoint", arguments.checkpoint.is_some())]);
+    refuse_stray(strays.filter(|(_, given)| *given).map(|(name, _)| name).next(), "--network or --algorithm")?;
     let TrainArguments { seed, device, fresh, .. } = *arguments;
     let default = TrainConfig::default();
     let epochs = arguments.epochs.unwrap_or(default.epochs);

@@ -7,6 +7,7 @@
 mod backward;
 mod checkpoint;
 pub mod config;
+mod data_sets;
 pub mod deployed;
 mod model;
 pub mod product;
@@ -17,6 +18,7 @@ mod tests;
 mod training;
 
 pub use config::{Activation, Algorithm, Gain, Hidden, Optimizer, RunConfig, Schedule};
+pub use data_sets::DataSets;
 pub use quantizer::{Quantization, Quantizer, Range, Storage};
 pub use record::{EpochLine, LabData, LayerRange, RunOutcome, RunRecord};
 pub use training::run;

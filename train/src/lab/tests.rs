@@ -279,7 +279,7 @@ fn networks_that_the_array_cannot_hold_are_refused_by_name() {
     assert!(refused(local).starts_with("quantizer is UniformAsymm 3 bits Local"));
     let uneven = |c: &mut RunConfig| {
         let quantization = c.quantization.as_mut().unwrap();
-        (quantization.quantizer, quantization.levels) = (Quantizer::Levels, vec![-1.0, -0.123456, 0.70711, 0.9]);
+        (quantization.quantizer, quantization.levels) = (Quantizer::Levels, vec![-1.0, -0.123456, 0.7101, 0.9]);
     };
     assert!(refused(uneven).starts_with("quantizer is Levels"));
 }

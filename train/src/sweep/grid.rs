@@ -184,6 +184,9 @@ pub fn read<L: Lab>(lab: &L, file: &str, text: &str) -> Result<Study<L::Config>,
         for choice in choices(&axes) {
             let config = config_of(lab, &axes, &choice, None).map_err(|reason| {
                 let culprit = (0..axes.len()).rev().find(|&i| config_of(lab, &axes, &choice, Some(i)).is_ok());
+                // Without a key that every run needs the rest is refused as well; then the reason begins with its name.
+                let named = |axis: &Axis| reason.split(' ').next() == axis.path.last().map(String::as_str);
+                let culprit = culprit.or_else(|| axes.iter().position(named));
                 match culprit {
                     Some(i) => {
                         let value = &axes[i].values[choice[i]];

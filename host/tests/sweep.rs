@@ -1,0 +1,172 @@
+//! `bitline sweep` and `bitline train --algorithm` as a user runs them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("bitline-sweep-verb-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn bitline(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bitline"));
+    command.current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, words: &[&str]) -> Output {
+    bitline(folder).args(words).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The records of a folder by identity, without their times.
+fn records(out: &Path) -> BTreeMap<String, Value> {
+    let text = std::fs::read_to_string(out.join("records.jsonl")).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .map(|mut record| {
+            record["seconds"] = 0.into();
+            (record["identity"].as_str().unwrap().to_string(), record)
+        })
+        .collect()
+}
+
+const STUDY: &str = r#"
+name = "small"
+[defaults]
+data_set = "digits"
+epochs = 4
+batch = 30
+learning_rate = 0.01
+[[grid]]
+algorithm = ["backpropagation", "feedback-alignment"]
+hidden = "2x16"
+seed = [0, 1, 2]
+quantization.quantizer = "uniform-symm"
+quantization.bits = 3
+quantization.range = "global"
+quantization.storage = "in-place-stochastic"
+"#;
+
+#[test]
+fn study_killed_again_and_again_leaves_the_records_of_an_uninterrupted_one() {
+    let scratch = Scratch::new("resume");
+    std::fs::write(scratch.0.join("study.toml"), STUDY).unwrap();
+    let whole = run(&scratch.0, &["sweep", "run", "study.toml", "--out", "whole", "--jobs", "2"]);
+    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
+    assert_eq!(text(&whole.stdout), "6 runs, 0 before, 6 now, 0 open\n");
+
+    let words = ["sweep", "run", "study.toml", "--out", "torn", "--jobs", "2"];
+    let mut kills = 0;
+    for attempt in 0u64.. {
+        let mut child = bitline(&scratch.0).args(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Between the first epochs and the last, another moment each time.
+        std::thread::sleep(Duration::from_millis(60 + 37 * (attempt % 11)));
+        if let Some(status) = child.try_wait().unwrap() {
+            assert_eq!(status.code(), Some(0));
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        assert!(attempt < 400, "{} of 6 runs after {kills} kills", records(&scratch.0.join("torn")).len());
+        if records(&scratch.0.join("torn")).len() == 6 {
+            break;
+        }
+    }
+    assert!(kills >= 2, "the study was done before it could be killed twice");
+    let last = run(&scratch.0, &words);
+    assert_eq!(text(&last.stdout), "6 runs, 6 before, 0 now, 0 open\n");
+    assert_eq!(records(&scratch.0.join("torn")), records(&scratch.0.join("whole")));
+    let left = std::fs::read_dir(scratch.0.join("torn/checkpoints")).unwrap().count();
+    assert_eq!(left, 0, "checkpoints of runs that are recorded");
+}
+
+#[test]
+fn list_says_which_runs_are_recorded() {
+    let scratch = Scratch::new("list");
+    std::fs::write(scratch.0.join("study.toml"), STUDY.replace("[0, 1, 2]", "0").replace("epochs = 4", "epochs = 1"))
+        .unwrap();
+    let before = run(&scratch.0, &["sweep", "list", "study.toml"]);
+    assert!(text(&before.stderr).contains("2 runs, 0 recorded in out/sweeps/small"), "{}", text(&before.stderr));
+    assert_eq!(run(&scratch.0, &["sweep", "run", "study.toml"]).status.code(), Some(0));
+    let after = run(&scratch.0, &["sweep", "list", "study.toml", "--json"]);
+    let lines: Vec<Value> = text(&after.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line["recorded"] == true));
+}
+
+#[test]
+fn shipped_studies_expand_to_what_their_comments_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for (study, runs) in [("smoke", 20), ("s003", 1344), ("full-precision", 144)] {
+        let listed = run(root, &["sweep", "list", &format!("studies/{study}.toml"), "--out", "out/none"]);
+        assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
+        assert_eq!(text(&listed.stdout).lines().count(), runs, "{study}");
+    }
+}
+
+#[test]
+fn wrong_study_is_refused_with_line_and_key() {
+    let scratch = Scratch::new("wrong");
+    std::fs::write(scratch.0.join("study.toml"), STUDY.replace("2x16", "2by16")).unwrap();
+    let refused = run(&scratch.0, &["sweep", "run", "study.toml"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("study.toml, line 10, hidden: \"2by16\" is refused"), "{}", text(&refused.stderr));
+    std::fs::write(scratch.0.join("study.toml"), STUDY.replace("digits", "mnist")).unwrap();
+    let refused = run(&scratch.0, &["sweep", "run", "study.toml"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("give their folder with --data"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn trained_network_is_simulated_with_the_accuracy_of_its_training() {
+    let scratch = Scratch::new("deploy");
+    let train = "train --algorithm backpropagation --hidden 2x16 --bits 3 --storage latent --gain fan-in --activation codes \
+                 --no-output-bias --epochs 3 --batch 30 --learning-rate 0.01 --json --out lab.safetensors";
+    let trained = run(&scratch.0, &train.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(trained.status.code(), Some(0), "{}", text(&trained.stderr));
+    let record: Value = serde_json::from_str(&text(&trained.stdout)).unwrap();
+    let correct = record["epochs"][2]["test_correct"].as_u64().unwrap();
+    let sim = "sim --machine mnist --network lab.safetensors --engine golden --json";
+    let simulated = run(&scratch.0, &sim.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(simulated.status.code(), Some(0), "{}", text(&simulated.stderr));
+    let outcome: Value = serde_json::from_str(&text(&simulated.stdout)).unwrap();
+    assert_eq!(outcome["correct"].as_u64(), Some(correct), "{outcome}");
+}
+
+#[test]
+fn options_of_the_lab_are_refused_where_they_mean_nothing() {
+    let scratch = Scratch::new("stray");
+    for (words, reason) in [
+        ("train --bits 3", "--bits needs --algorithm"),
+        ("train --data .", "--data needs --network or --algorithm"),
+        ("train --algorithm backpropagation --range local", "--range is for quantized weights; give --bits"),
+        ("train --algorithm backprop", "unknown variant `backprop`"),
+        ("train --algorithm hsic --set epochs", "give KEY=VALUE"),
+        ("train --algorithm hsic --epochs 0", "epochs is 0, must be at least 1"),
+        ("train --algorithm hsic --out n.safetensors", "quantization is none, must be given"),
+    ] {
+        let refused = run(&scratch.0, &words.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(refused.status.code(), Some(2), "{words}");
+        assert!(text(&refused.stderr).contains(reason), "{words}: {}", text(&refused.stderr));
+    }
+}
