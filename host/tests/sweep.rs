@@ -130,7 +130,11 @@ fn wrong_study_is_refused_with_line_and_key() {
     std::fs::write(scratch.0.join("study.toml"), STUDY.replace("2x16", "2by16")).unwrap();
     let refused = run(&scratch.0, &["sweep", "run", "study.toml"]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(text(&refused.stderr).contains("study.toml, line 10, hidden: \"2by16\" is refused"), "{}", text(&refused.stderr));
+    assert!(
+        text(&refused.stderr).contains("study.toml, line 10, hidden: \"2by16\" is refused"),
+        "{}",
+        text(&refused.stderr)
+    );
     std::fs::write(scratch.0.join("study.toml"), STUDY.replace("digits", "mnist")).unwrap();
     let refused = run(&scratch.0, &["sweep", "run", "study.toml"]);
     assert_eq!(refused.status.code(), Some(2));

@@ -1,7 +1,7 @@
 //! A run between two epochs, on disk: one safetensors file.
 //!
 //! For layer n: `layers.n.weights` F32 `[input][output]` as they are stored, `layers.n.biases`, and `.first` and `.second` of
-//! both, the optimizer's state. Settings, data checksum, lines and seconds are JSON under the metadata key `bitline.lab`.
+//! both, the optimizer's state; for the module of synthetic gradients at hidden layer n `modules.n.weights` in the same way. Settings, data checksum, lines and seconds are JSON under the metadata key `bitline.lab`.
 
 use super::config::RunConfig;
 use super::model::{Model, Parameter};
@@ -47,6 +47,10 @@ fn vectors(model: &mut Model) -> Vec<Named<'_>> {
         let shape = [layer.inputs, layer.outputs];
         vectors.extend(named(&format!("layers.{index}.weights"), &shape, &mut layer.weights));
         vectors.extend(named(&format!("layers.{index}.biases"), &shape[1..], &mut layer.biases));
+    }
+    for (index, module) in model.modules.iter_mut().enumerate() {
+        let shape = [module.units + module.classes, module.units];
+        vectors.extend(named(&format!("modules.{index}.weights"), &shape, &mut module.weights));
     }
     vectors
 }

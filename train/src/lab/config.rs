@@ -13,11 +13,11 @@ use std::str::FromStr;
 pub enum Algorithm {
     /// The true gradient.
     Backpropagation,
-    /// HSIC bottleneck (Ma, Lewis and Kleijn 2019); refused by this build.
+    /// HSIC bottleneck (Ma, Lewis and Kleijn 2019): no gradient between layers.
     Hsic,
     /// Fixed random feedback (Lillicrap et al. 2016).
     FeedbackAlignment,
-    /// Decoupled neural interfaces (Jaderberg et al. 2017); refused by this build.
+    /// Decoupled neural interfaces (Jaderberg et al. 2017): gradients guessed by a module at each hidden layer.
     SyntheticGradients,
 }
 
@@ -203,12 +203,18 @@ pub struct RunConfig {
     /// Last training images that are left out and evaluated in place of the test images, for choosing settings; 0 for none.
     #[serde(default)]
     pub held_out: usize,
-    /// Width of HSIC's kernels, in square roots of dimensions.
+    /// Width of HSIC's kernels, in square roots of dimensions; the paper's is 5.
     #[serde(default = "default_hsic_width")]
     pub hsic_width: f64,
-    /// Weight of HSIC's term of the labels.
+    /// Weight of HSIC's term of the labels; the paper's is 500.
     #[serde(default = "default_hsic_beta")]
     pub hsic_beta: f64,
+    /// Ridge that HSIC's kernels are normalised with, in parts of a batch's images; the paper's is 0.00001.
+    #[serde(default = "default_hsic_ridge")]
+    pub hsic_ridge: f64,
+    /// Learning rate of the modules of synthetic gradients, in parts of the network's.
+    #[serde(default = "default_module_rate")]
+    pub module_rate: f64,
     /// Seed of every draw.
     #[serde(default)]
     pub seed: u64,
@@ -231,11 +237,19 @@ fn default_learning_rate() -> f64 {
 }
 
 fn default_hsic_width() -> f64 {
-    5.0
+    0.25
 }
 
 fn default_hsic_beta() -> f64 {
-    500.0
+    50.0
+}
+
+fn default_hsic_ridge() -> f64 {
+    0.01
+}
+
+fn default_module_rate() -> f64 {
+    10.0
 }
 
 impl RunConfig {
@@ -259,6 +273,8 @@ impl RunConfig {
             held_out: 0,
             hsic_width: default_hsic_width(),
             hsic_beta: default_hsic_beta(),
+            hsic_ridge: default_hsic_ridge(),
+            module_rate: default_module_rate(),
             seed: 0,
         }
     }
@@ -292,10 +308,26 @@ impl RunConfig {
             return fail("activation_bits", self.activation_bits.to_string(), "1..=8".into(), "use 1 to 8");
         }
         if !(self.hsic_width.is_finite() && self.hsic_width > 0.0) {
-            return fail("hsic_width", self.hsic_width.to_string(), "finite and above 0".into(), "5 is the paper's");
+            return fail("hsic_width", self.hsic_width.to_string(), "finite and above 0".into(), "0.25 is a good start");
         }
         if !(self.hsic_beta.is_finite() && self.hsic_beta >= 0.0) {
-            return fail("hsic_beta", self.hsic_beta.to_string(), "finite, 0 or more".into(), "500 is the paper's");
+            return fail("hsic_beta", self.hsic_beta.to_string(), "finite, 0 or more".into(), "50 is a good start");
+        }
+        if !(self.hsic_ridge.is_finite() && self.hsic_ridge > 0.0) {
+            return fail(
+                "hsic_ridge",
+                self.hsic_ridge.to_string(),
+                "finite and above 0".into(),
+                "0.00001 is the paper's",
+            );
+        }
+        if !(self.module_rate.is_finite() && self.module_rate > 0.0) {
+            return fail(
+                "module_rate",
+                self.module_rate.to_string(),
+                "finite and above 0".into(),
+                "10 is a good start",
+            );
         }
         self.quantization.as_ref().map_or(Ok(()), Quantization::check)
     }
@@ -352,5 +384,7 @@ mod tests {
         assert_eq!(field(|c| c.activation_bits = 9), "activation_bits");
         assert_eq!(field(|c| c.hsic_width = 0.0), "hsic_width");
         assert_eq!(field(|c| c.hsic_beta = -1.0), "hsic_beta");
+        assert_eq!(field(|c| c.hsic_ridge = 0.0), "hsic_ridge");
+        assert_eq!(field(|c| c.module_rate = 0.0), "module_rate");
     }
 }

@@ -9,10 +9,12 @@ mod checkpoint;
 pub mod config;
 mod data_sets;
 pub mod deployed;
+mod hsic;
 mod model;
 pub mod product;
 pub mod quantizer;
 pub mod record;
+mod synthetic;
 #[cfg(test)]
 mod tests;
 mod training;

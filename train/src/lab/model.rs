@@ -2,9 +2,10 @@
 //!
 //! Weights are `[input][output]` here, batches `[image][unit]`, all row by row.
 
-use super::config::{Activation, Gain, Optimizer, RunConfig};
+use super::config::{Activation, Algorithm, Gain, Optimizer, RunConfig};
 use super::product::multiply;
 use super::quantizer::Storage;
+use super::synthetic::Module;
 use bitline_golden::random::stream;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore;
@@ -81,6 +82,8 @@ pub(crate) struct Trace {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Model {
     pub layers: Vec<Layer>,
+    /// Of synthetic gradients, one a hidden layer; else none.
+    pub modules: Vec<Module>,
 }
 
 impl Model {
@@ -102,7 +105,9 @@ impl Model {
             let biases = Parameter::new(vec![0.0; outputs]);
             Layer { inputs, outputs, weights: Parameter::new(value), biases, gain }
         });
-        let mut model = Self { layers: layers.collect() };
+        let with_modules = if config.algorithm == Algorithm::SyntheticGradients { config.hidden.layers } else { 0 };
+        let modules = vec![Module::new(config.hidden.units, classes); with_modules];
+        let mut model = Self { layers: layers.collect(), modules };
         let mut random = stream("lab init rounding", config.seed);
         for index in 0..model.layers.len() {
             model.store(config, index, &mut random);

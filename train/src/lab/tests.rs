@@ -1,12 +1,13 @@
 //! Tests of whole runs and of their gradients.
 
-use super::backward::{feedback, gradients, loss};
+use super::backward::{feedback, gradients, input_gradient, loss, through_activation};
 use super::config::{Activation, Algorithm, Gain, Hidden, RunConfig};
 use super::deployed;
 use super::model::{Gradient, Model, Step};
+use super::product::transpose;
 use super::quantizer::{Quantization, Quantizer, Range, Storage};
 use super::record::{EpochLine, LabData, RunOutcome, RunRecord};
-use super::run;
+use super::{hsic, run, synthetic};
 use crate::image_set::{DataSet, ImageSet};
 use bitline_golden::dataset::Digits;
 use bitline_golden::random::stream;
@@ -113,8 +114,78 @@ fn feedback_alignment_turns_towards_the_true_gradient() {
 }
 
 #[test]
-fn both_algorithms_learn_the_digits() {
-    for (algorithm, least) in [(Algorithm::Backpropagation, 255), (Algorithm::FeedbackAlignment, 240)] {
+fn hsic_gradients_do_not_cross_layers() {
+    let config = config(Algorithm::Hsic, 1);
+    let data = digits();
+    let labels = &data.train_labels[..32];
+    let of = |model: &Model| {
+        let trace = model.forward(&config, data.train_pixels[..32 * 64].to_vec(), None);
+        let delta = loss(trace.activations.last().unwrap(), labels, 10).2;
+        hsic::gradients(&config, model, &trace, labels, &delta)
+    };
+    let model = Model::new(&config, 64, 10);
+    let before = of(&model);
+    let mut changed = model.clone();
+    changed.layers[1].weights.value.iter_mut().for_each(|weight| *weight = 0.3 - *weight);
+    changed.layers[2].weights.value.iter_mut().for_each(|weight| *weight = 0.3 - *weight);
+    let after = of(&changed);
+    assert_eq!(before[0], after[0]);
+    assert_ne!(before[1], after[1]);
+    assert_ne!(before[2], after[2]);
+    // The output layer's is cross-entropy's, the hidden layers' are not.
+    let real = batch_gradients(&config, &model, false);
+    assert_eq!(before[2], real[2]);
+    assert!(cosine(&before[0].weights, &real[0].weights) < 0.9);
+}
+
+#[test]
+fn synthetic_gradients_converge_to_the_true_ones() {
+    let config = config(Algorithm::SyntheticGradients, 1);
+    let data = digits();
+    let labels = &data.train_labels[..32];
+    let mut model = Model::new(&config, 64, 10);
+    let mut rounding = stream("unused", 0);
+    let mut distances = Vec::new();
+    for step in 1..=600 {
+        let trace = model.forward(&config, data.train_pixels[..32 * 64].to_vec(), None);
+        let delta = loss(trace.activations.last().unwrap(), labels, 10).2;
+        // dL/dh of each hidden layer, by backpropagation.
+        let mut turned = Vec::new();
+        transpose(&trace.used[2], 10, &mut turned);
+        let at_second = input_gradient(&model, 2, &delta, &turned);
+        transpose(&trace.used[1], 20, &mut turned);
+        let through = through_activation(&config, &trace.sums[1], at_second.clone());
+        let real = [input_gradient(&model, 1, &through, &turned), at_second];
+        let outcome = synthetic::gradients(&config, &mut model, &trace, labels, delta, (1e-2, step));
+        // The distance from the true gradient, in its lengths; 1 where nothing is guessed yet.
+        let distance = |(real, (guess, _)): (&Vec<f32>, &(Vec<f32>, Vec<f32>))| {
+            let real: Vec<f32> = real.iter().map(|r| r * 32.0).collect();
+            let off: Vec<f32> = real.iter().zip(guess).map(|(r, g)| r - g).collect();
+            let length = |v: &[f32]| v.iter().map(|x| f64::from(x * x)).sum::<f64>().sqrt();
+            length(&off) / length(&real)
+        };
+        distances = real.iter().zip(&outcome.guesses).map(distance).collect::<Vec<f64>>();
+        if step == 1 {
+            assert_eq!(distances, [1.0, 1.0]);
+            // Nothing below the output layer moves yet, as it would by backpropagation.
+            assert!(outcome.gradients[0].weights.iter().all(|g| *g == 0.0));
+            assert!(outcome.gradients[2].weights.iter().any(|g| *g != 0.0));
+        }
+        for (layer, gradient) in outcome.gradients.iter().enumerate() {
+            model.update(&config, layer, gradient, Step { rate: 1e-4, step, rounding: &mut rounding });
+        }
+    }
+    assert!(distances.iter().all(|distance| *distance < 0.5), "{distances:?}");
+}
+
+#[test]
+fn every_algorithm_learns_the_digits() {
+    for (algorithm, least) in [
+        (Algorithm::Backpropagation, 255),
+        (Algorithm::FeedbackAlignment, 240),
+        (Algorithm::Hsic, 230),
+        (Algorithm::SyntheticGradients, 230),
+    ] {
         let mut config = config(algorithm, 20);
         config.learning_rate = 0.01;
         let record = finished(&config);
@@ -167,9 +238,16 @@ fn noise_comes_after_quantization() {
 
 #[test]
 fn resumed_run_leaves_the_record_of_an_uninterrupted_one() {
-    let mut config = quantized(Storage::InPlaceStochastic);
-    (config.epochs, config.noise_sigma) = (3, 0.05);
-    let path = std::env::temp_dir().join(format!("bitline-lab-{}.safetensors", std::process::id()));
+    for algorithm in Algorithm::ALL {
+        let mut config = quantized(Storage::InPlaceStochastic);
+        (config.algorithm, config.epochs, config.noise_sigma) = (algorithm, 3, 0.05);
+        resumes(config);
+    }
+}
+
+fn resumes(mut config: RunConfig) {
+    let path =
+        std::env::temp_dir().join(format!("bitline-lab-{}-{}.safetensors", config.algorithm, std::process::id()));
     let _ = std::fs::remove_file(&path);
     let (cancel, data) = (AtomicBool::new(false), digits());
     let mut stop = |line: &EpochLine| cancel.store(line.epoch == 1, Ordering::Relaxed);
@@ -185,15 +263,6 @@ fn resumed_run_leaves_the_record_of_an_uninterrupted_one() {
     let other = run(&config, &data, Some(&path), &mut |_| (), &cancel).unwrap_err().to_string();
     std::fs::remove_file(&path).unwrap();
     assert!(other.starts_with("the checkpoint has settings {"), "{other}");
-}
-
-#[test]
-fn algorithm_that_is_not_here_is_refused() {
-    let error = run(&config(Algorithm::Hsic, 1), &digits(), None, &mut |_| (), &AtomicBool::new(false)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "there is no algorithm in this build \"hsic\"; there are backpropagation, feedback-alignment"
-    );
 }
 
 /// Settings of a network that the array can hold.

@@ -4,7 +4,7 @@ use super::backward::{feedback, gradients, loss};
 use super::config::{Algorithm, RunConfig, Schedule};
 use super::model::{Model, Step};
 use super::record::{EpochLine, LabData, LayerRange, RunOutcome, RunRecord};
-use super::{checkpoint, deployed};
+use super::{checkpoint, deployed, hsic, synthetic};
 use crate::TrainError;
 use crate::adam::cosine;
 use crate::digits::shuffle;
@@ -53,13 +53,6 @@ pub fn run(
             value: config.data_set.to_string(),
             limit: data.set.to_string(),
             remedy: "give the data of the set that the run is for",
-        });
-    }
-    if matches!(config.algorithm, Algorithm::Hsic | Algorithm::SyntheticGradients) {
-        return Err(TrainError::UnknownName {
-            what: "algorithm in this build",
-            name: config.algorithm.to_string(),
-            known: "backpropagation, feedback-alignment".into(),
         });
     }
     let mut state = State::new(config, data);
@@ -126,7 +119,16 @@ fn epoch(
         let (loss, correct, delta) = loss(trace.activations.last().expect("logits"), &labels, CLASSES);
         loss_sum += loss;
         train_correct += correct;
-        let gradients = gradients(config, model, &trace, delta, fixed.as_deref());
+        let gradients = match config.algorithm {
+            Algorithm::Backpropagation | Algorithm::FeedbackAlignment => {
+                gradients(config, model, &trace, delta, fixed.as_deref())
+            }
+            Algorithm::Hsic => hsic::gradients(config, model, &trace, &labels, &delta),
+            Algorithm::SyntheticGradients => {
+                let rate = (rate * config.module_rate) as f32;
+                synthetic::gradients(config, model, &trace, &labels, delta, (rate, step + 1)).gradients
+            }
+        };
         for (layer, gradient) in gradients.iter().enumerate() {
             let at = Step { rate: rate as f32, step: step + 1, rounding: &mut rounding };
             model.update(config, layer, gradient, at);
