@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -54,7 +54,7 @@ const STUDY: &str = r#"
 name = "small"
 [defaults]
 data_set = "digits"
-epochs = 4
+epochs = 12
 batch = 30
 learning_rate = 0.01
 [[grid]]
@@ -71,16 +71,18 @@ quantization.storage = "in-place-stochastic"
 fn study_killed_again_and_again_leaves_the_records_of_an_uninterrupted_one() {
     let scratch = Scratch::new("resume");
     std::fs::write(scratch.0.join("study.toml"), STUDY).unwrap();
+    let start = Instant::now();
     let whole = run(&scratch.0, &["sweep", "run", "study.toml", "--out", "whole", "--jobs", "2"]);
+    let whole_time = start.elapsed();
     assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
     assert_eq!(text(&whole.stdout), "6 runs, 0 before, 6 now, 0 open\n");
 
     let words = ["sweep", "run", "study.toml", "--out", "torn", "--jobs", "2"];
     let mut kills = 0;
-    for attempt in 0u64.. {
+    for attempt in 0u32.. {
         let mut child = bitline(&scratch.0).args(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Between the first epochs and the last, another moment each time.
-        std::thread::sleep(Duration::from_millis(60 + 37 * (attempt % 11)));
+        // At another point each time, later and later, so that each attempt gets a little further.
+        std::thread::sleep(whole_time.mul_f64(0.1 + 0.05 * attempt as f64));
         if let Some(status) = child.try_wait().unwrap() {
             assert_eq!(status.code(), Some(0));
             break;
@@ -88,7 +90,7 @@ fn study_killed_again_and_again_leaves_the_records_of_an_uninterrupted_one() {
         child.kill().unwrap();
         child.wait().unwrap();
         kills += 1;
-        assert!(attempt < 400, "{} of 6 runs after {kills} kills", records(&scratch.0.join("torn")).len());
+        assert!(attempt < 100, "{} of 6 runs after {kills} kills", records(&scratch.0.join("torn")).len());
         if records(&scratch.0.join("torn")).len() == 6 {
             break;
         }
@@ -104,7 +106,7 @@ fn study_killed_again_and_again_leaves_the_records_of_an_uninterrupted_one() {
 #[test]
 fn list_says_which_runs_are_recorded() {
     let scratch = Scratch::new("list");
-    std::fs::write(scratch.0.join("study.toml"), STUDY.replace("[0, 1, 2]", "0").replace("epochs = 4", "epochs = 1"))
+    std::fs::write(scratch.0.join("study.toml"), STUDY.replace("[0, 1, 2]", "0").replace("epochs = 12", "epochs = 1"))
         .unwrap();
     let before = run(&scratch.0, &["sweep", "list", "study.toml"]);
     assert!(text(&before.stderr).contains("2 runs, 0 recorded in out/sweeps/small"), "{}", text(&before.stderr));
@@ -173,4 +175,53 @@ fn options_of_the_lab_are_refused_where_they_mean_nothing() {
         assert_eq!(refused.status.code(), Some(2), "{words}");
         assert!(text(&refused.stderr).contains(reason), "{words}: {}", text(&refused.stderr));
     }
+}
+
+#[test]
+fn tasks_of_a_study_collected_are_the_records_of_a_local_run() {
+    let scratch = Scratch::new("tasks");
+    std::fs::write(scratch.0.join("study.toml"), STUDY.replace("epochs = 12", "epochs = 1")).unwrap();
+    assert_eq!(run(&scratch.0, &["sweep", "run", "study.toml", "--out", "whole"]).status.code(), Some(0));
+    let work =
+        |task: &str| run(&scratch.0, &["sweep", "work", "study.toml", "--out", "o", "--of", "4", "--task", task]);
+    let collect = || run(&scratch.0, &["sweep", "collect", "study.toml", "--out", "o"]);
+    assert_eq!(text(&work("1").stdout), "task 1 of 4: 2 runs, 0 before, 2 now\n");
+    let script =
+        run(&scratch.0, &["sweep", "submit", "--slurm", "study.toml", "--out", "o", "--tasks", "4", "--dry-run"]);
+    assert!(text(&script.stdout).contains("#SBATCH --array=0,2,3\n"), "{}", text(&script.stdout));
+    let early = collect();
+    assert_eq!(
+        (early.status.code(), text(&early.stdout).as_str()),
+        (Some(2), "6 runs, 2 recorded, 0 of them now, 4 missing\n")
+    );
+    // A task that is done again, as after its node died, does nothing twice.
+    for task in ["0", "3", "1", "2"] {
+        assert_eq!(work(task).status.code(), Some(0));
+    }
+    let all = collect();
+    assert_eq!(
+        (all.status.code(), text(&all.stdout).as_str()),
+        (Some(0), "6 runs, 6 recorded, 4 of them now, 0 missing\n")
+    );
+    assert_eq!(records(&scratch.0.join("o")), records(&scratch.0.join("whole")));
+    assert_eq!(std::fs::read_to_string(scratch.0.join("o/records.jsonl")).unwrap().lines().count(), 6);
+    let outside = work("4");
+    assert!(text(&outside.stderr).contains("task is 4, must be 0..4"), "{}", text(&outside.stderr));
+}
+
+#[test]
+fn submit_without_slurm_says_what_to_install() {
+    let scratch = Scratch::new("no-slurm");
+    std::fs::write(scratch.0.join("study.toml"), STUDY).unwrap();
+    let refused = bitline(&scratch.0)
+        .args(["sweep", "submit", "--slurm", "study.toml"])
+        .env("PATH", "/nonexistent")
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        text(&refused.stderr).contains("sbatch cannot be run; install Slurm's client"),
+        "{}",
+        text(&refused.stderr)
+    );
 }

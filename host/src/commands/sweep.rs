@@ -14,8 +14,8 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::Verdict;
 use super::train::cancel_flag;
+use super::{Verdict, sweep_slurm};
 
 /// Arguments of `bitline sweep`.
 #[derive(Debug, Args)]
@@ -30,19 +30,25 @@ enum SweepCommand {
     Run(RunArguments),
     /// List a study's runs, and which of them are recorded
     List(StudyArguments),
+    /// Submit what is not recorded yet as an array of Slurm tasks
+    Submit(sweep_slurm::SubmitArguments),
+    /// Do the runs of one task of a study; what `submit`'s script calls
+    Work(sweep_slurm::WorkArguments),
+    /// Bring the records of a study's tasks together, and say what is missing
+    Collect(StudyArguments),
 }
 
 /// Which study, and where its records lie.
 #[derive(Debug, Args)]
-struct StudyArguments {
+pub struct StudyArguments {
     /// The study, a TOML file
-    study: PathBuf,
+    pub study: PathBuf,
     /// Folder of records and checkpoints [default: out/sweeps/NAME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -58,7 +64,8 @@ struct RunArguments {
 }
 
 impl StudyArguments {
-    fn read(&self, lab: &DataSets) -> anyhow::Result<(Study<RunConfig>, PathBuf)> {
+    /// The study's runs, and the folder of its records.
+    pub fn read(&self, lab: &DataSets) -> anyhow::Result<(Study<RunConfig>, PathBuf)> {
         let file = self.study.display().to_string();
         let text = std::fs::read_to_string(&self.study)
             .with_context(|| format!("{file} cannot be read; studies are TOML files, such as those in studies/"))?;
@@ -73,6 +80,9 @@ pub fn run(arguments: &SweepArguments) -> anyhow::Result<Verdict> {
     match &arguments.command {
         SweepCommand::Run(arguments) => run_here(arguments),
         SweepCommand::List(arguments) => list(arguments),
+        SweepCommand::Submit(arguments) => sweep_slurm::submit(arguments),
+        SweepCommand::Work(arguments) => sweep_slurm::work(arguments),
+        SweepCommand::Collect(arguments) => sweep_slurm::collect(arguments),
     }
 }
 

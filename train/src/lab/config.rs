@@ -158,6 +158,9 @@ pub enum Gain {
 }
 
 /// One run; with the data it determines every bit of the record, the time apart.
+///
+/// A run's identity is made of this in JSON: a field that is added has to be left out where it has its default, or runs that are
+/// recorded are done again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunConfig {
@@ -308,7 +311,12 @@ impl RunConfig {
             return fail("activation_bits", self.activation_bits.to_string(), "1..=8".into(), "use 1 to 8");
         }
         if !(self.hsic_width.is_finite() && self.hsic_width > 0.0) {
-            return fail("hsic_width", self.hsic_width.to_string(), "finite and above 0".into(), "0.25 is a good start");
+            return fail(
+                "hsic_width",
+                self.hsic_width.to_string(),
+                "finite and above 0".into(),
+                "0.25 is a good start",
+            );
         }
         if !(self.hsic_beta.is_finite() && self.hsic_beta >= 0.0) {
             return fail("hsic_beta", self.hsic_beta.to_string(), "finite, 0 or more".into(), "50 is a good start");
@@ -362,6 +370,15 @@ mod tests {
         assert_eq!(serde_json::from_str::<RunConfig>(short).unwrap(), config);
         let wrong = short.replace("epochs", "epoch");
         assert!(serde_json::from_str::<RunConfig>(&wrong).unwrap_err().to_string().contains("unknown field `epoch`"));
+    }
+
+    #[test]
+    fn default_run_has_the_json_that_recorded_runs_have() {
+        let config = RunConfig::new(DataSet::Mnist, Hidden { layers: 2, units: 100 }, Algorithm::Backpropagation, 4);
+        assert_eq!(
+            serde_json::to_string(&config).unwrap(),
+            r#"{"data_set":"mnist","hidden":"2x100","algorithm":"backpropagation","gain":"unit","activation":"relu","activation_bits":4,"epochs":4,"batch":64,"learning_rate":0.001,"schedule":"cosine","optimizer":"adam","noise_sigma":0.0,"held_out":0,"hsic_width":0.25,"hsic_beta":50.0,"hsic_ridge":0.01,"module_rate":10.0,"seed":0}"#
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod folder;
 pub mod grid;
 pub mod record;
 pub mod runner;
+pub mod share;
 
 #[cfg(test)]
 mod tests;
