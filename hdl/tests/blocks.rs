@@ -1,5 +1,8 @@
-//! Blocks by themselves: their latencies, what they compute, and that each has its page.
+//! Blocks by themselves: their latencies, and what they compute.
 
+#[macro_use]
+#[path = "support/clocked.rs"]
+mod clocked;
 mod support;
 
 use bitline_golden::machine::{Machine, QuantizerConfig};
@@ -29,80 +32,13 @@ use bitline_hdl::shift_add::ShiftAdd;
 use bitline_hdl::slot_memory::SlotMemory;
 use bitline_hdl::uart_receiver::{UartReceiver, line_levels};
 use bitline_hdl::uart_transmitter::UartTransmitter;
-use rust_hdl::prelude::{Block, Clock};
-use std::path::{Path, PathBuf};
-use support::Random;
-
-/// A block whose clock can be moved; a combinational one has none.
-trait Clocked: Block {
-    fn set_clock(&mut self, high: bool);
-}
-
-macro_rules! clocked {
-    ($($block:ty),*) => { $(impl Clocked for $block {
-        fn set_clock(&mut self, high: bool) {
-            self.clock.next = Clock { clk: high };
-        }
-    })* };
-}
-macro_rules! combinational {
-    ($($block:ty),*) => { $(impl Clocked for $block { fn set_clock(&mut self, _: bool) {} })* };
-}
+use clocked::{connected, latency, measure, settle, tick};
+use support::{Random, block_files};
 
 clocked!(Argmax, ColumnCounter, Counter, Delay, FlagDelay, DeviceArray, LinkReceiver, LinkTransmitter, Memory);
 clocked!(PulseCounter, ReadSelect, RegisterFile, RegisterReader, SaturationCounter, Sequencer, ShiftAdd, SlotMemory);
 clocked!(UartReceiver, UartTransmitter, AddressCheck, Feeder, ImageRegister, LaneSelect, LinkCrc);
 combinational!(ColumnQuantizer);
-
-fn settle(block: &mut impl Block) {
-    for _ in 0..1000 {
-        block.update_all();
-        if !block.has_changed() {
-            return;
-        }
-    }
-    panic!("the block does not settle");
-}
-
-/// Inputs settle while the clock is low, then it rises.
-fn tick(block: &mut impl Clocked) {
-    block.set_clock(false);
-    settle(block);
-    block.set_clock(true);
-    settle(block);
-}
-
-fn connected<B: Block>(mut block: B) -> B {
-    block.connect_all();
-    settle(&mut block);
-    block
-}
-
-/// Clocks from inputs presented for one clock to the output seen.
-fn latency<B: Clocked>(block: B, present: impl Fn(&mut B, bool), seen: impl Fn(&B) -> bool) -> u64 {
-    let mut block = connected(block);
-    measure(&mut block, present, seen)
-}
-
-fn measure<B: Clocked>(block: &mut B, present: impl Fn(&mut B, bool), seen: impl Fn(&B) -> bool) -> u64 {
-    present(block, false);
-    (0..6).for_each(|_| tick(block));
-    assert!(!seen(block), "seen before it was presented");
-    present(block, true);
-    block.set_clock(false);
-    settle(block);
-    if seen(block) {
-        return 0;
-    }
-    for clocks in 1..200 {
-        tick(block);
-        if seen(block) {
-            return clocks;
-        }
-        present(block, false);
-    }
-    panic!("never seen")
-}
 
 fn tiny() -> Machine {
     Machine::named("tiny").unwrap()
@@ -281,7 +217,7 @@ fn latency_of_every_block_is_its_constant() {
     }
     // Every block that states a latency is measured here or in a test of its own.
     let elsewhere = ["argmax", "link_receiver", "uart_receiver"];
-    for (name, text) in block_files() {
+    for (name, text) in block_files("") {
         if text.contains("LATENCY_CYCLES: u64") {
             assert!(
                 measured.iter().any(|m| m.0 == name) || elsewhere.contains(&name.as_str()),
@@ -632,57 +568,5 @@ fn argmax_ranks_random_sums_as_golden() {
             tick(&mut block);
             assert!(!block.done.val());
         }
-    }
-}
-
-/// Files of `hdl/src` that hold a block: name without ending, text.
-fn block_files() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.is_file());
-    files.sort();
-    files
-        .iter()
-        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_string(), std::fs::read_to_string(path).unwrap()))
-        .filter(|(_, text)| text.contains("#[derive(LogicBlock"))
-        .collect()
-}
-
-fn pages() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/book/blocks")
-}
-
-#[test]
-fn every_block_has_a_page_that_names_its_ports_and_constants() {
-    let index = std::fs::read_to_string(pages().join("README.md")).unwrap();
-    for (name, text) in block_files() {
-        let path = pages().join(format!("{name}.md"));
-        let page = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("docs/book/blocks/{name}.md is missing"));
-        assert!(index.contains(&format!("({name}.md)")), "docs/book/blocks/README.md does not list {name}");
-        assert!(page.lines().count() <= 40, "docs/book/blocks/{name}.md has more than 40 lines");
-        let port = |line: &str| {
-            let (port, kind) = line.strip_prefix("    pub ")?.split_once(": ")?;
-            (kind.contains("<In") || kind.contains("<Out")).then(|| format!("`{port}`"))
-        };
-        let constant = |line: &str| {
-            if line.starts_with("    pub fn latency_cycles") {
-                return Some("`latency_cycles`".to_string());
-            }
-            let (constant, _) = line.strip_prefix("    pub const ")?.split_once(": u64")?;
-            Some(constant.to_string())
-        };
-        for named in text.lines().filter_map(|line| port(line).or_else(|| constant(line))) {
-            assert!(page.contains(&named), "docs/book/blocks/{name}.md does not say {named}");
-        }
-    }
-}
-
-#[test]
-fn every_page_is_of_a_block() {
-    let blocks = block_files();
-    for entry in std::fs::read_dir(pages()).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        assert!(name == "README" || blocks.iter().any(|(block, _)| block == name), "{name}.md is of no block");
     }
 }

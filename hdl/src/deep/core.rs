@@ -36,7 +36,7 @@ pub struct DeepContents {
 /// **Function** while `running`, for each image of the run, the program. Windows are gathered from the code memory; for each of
 /// them tiles are read, a tile a clock; columns are counted, quantized and summed; outputs become codes, which are pooled and
 /// stored, or sums, which are ranked and kept as the image's result.
-/// **Ports** `start`, `abort`, `first_slot`, `image_count`: a run. `image_done`: an image's program is over; `class_valid`, `class`: its
+/// **Ports** `start`, `abort`, `first_slot`, `image_count`: a run. `image_done`: an image's program is over; `class_valid`, `winner`: its
 /// verdict. `write_enable`: store `write_data` at `offset` of `region`, while no run is under way; [`DeepCore::READ_CYCLES`] after
 /// an address `read_data` is its word. `clear`: the layers' records are 0. The amounts of the run's counters, one clock each.
 /// `fault`, `fault_at`: why a run ended early, and at which instruction.

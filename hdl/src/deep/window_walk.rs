@@ -8,7 +8,7 @@ use rust_hdl::prelude::*;
 /// Gives the windows of a layer one after the other: squares of the pool row by row, and in each square its windows row by row.
 ///
 /// **Ports** `start` with everything a layer sets up, which stays as it is until the layer's end; `single`: the layer is one
-/// window. While `valid`, `base` is the window's first address, `place` where its square's codes go, `first` and `last` tell
+/// window. While `valid`, `window` is the window's first address, `place` where its square's codes go, `first` and `last` tell
 /// that it begins or ends its square, `final_window` that no other follows; `take` goes on to the next.
 /// **Timing** the first window is there a clock after `start`, the next a clock after `take`.
 /// **Number rules** addresses are unsigned and wrap at 2^18: one that exists, plus a step, does not.

@@ -278,6 +278,19 @@ impl Asker {
     }
 }
 
+/// Files of a folder below `hdl/src` that hold a block: name without ending, text.
+pub fn block_files(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.is_file());
+    files.sort();
+    files
+        .iter()
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_string(), std::fs::read_to_string(path).unwrap()))
+        .filter(|(_, text)| text.contains("#[derive(LogicBlock"))
+        .collect()
+}
+
 /// A tool, from the PATH or from where `make tools` puts it.
 ///
 /// # Panics
