@@ -15,6 +15,7 @@ mod run;
 mod sim;
 mod sim_program;
 mod sweep;
+mod sweep_report;
 mod train;
 mod train_lab;
 mod train_network;

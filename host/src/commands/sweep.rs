@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::Verdict;
+use super::sweep_report::{self, SweepReportArguments};
 use super::train::cancel_flag;
 
 /// Arguments of `bitline sweep`.
@@ -30,6 +31,8 @@ enum SweepCommand {
     Run(RunArguments),
     /// List a study's runs, and which of them are recorded
     List(StudyArguments),
+    /// Draw S003's figures and tables from records, and measure its hypotheses in them
+    Report(SweepReportArguments),
 }
 
 /// Which study, and where its records lie.
@@ -73,6 +76,7 @@ pub fn run(arguments: &SweepArguments) -> anyhow::Result<Verdict> {
     match &arguments.command {
         SweepCommand::Run(arguments) => run_here(arguments),
         SweepCommand::List(arguments) => list(arguments),
+        SweepCommand::Report(arguments) => sweep_report::run(arguments),
     }
 }
 

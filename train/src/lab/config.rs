@@ -308,7 +308,12 @@ impl RunConfig {
             return fail("activation_bits", self.activation_bits.to_string(), "1..=8".into(), "use 1 to 8");
         }
         if !(self.hsic_width.is_finite() && self.hsic_width > 0.0) {
-            return fail("hsic_width", self.hsic_width.to_string(), "finite and above 0".into(), "0.25 is a good start");
+            return fail(
+                "hsic_width",
+                self.hsic_width.to_string(),
+                "finite and above 0".into(),
+                "0.25 is a good start",
+            );
         }
         if !(self.hsic_beta.is_finite() && self.hsic_beta >= 0.0) {
             return fail("hsic_beta", self.hsic_beta.to_string(), "finite, 0 or more".into(), "50 is a good start");
