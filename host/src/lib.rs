@@ -21,6 +21,7 @@ pub mod report;
 pub mod script;
 pub mod simulated_run;
 pub mod status;
+pub mod sweep_report;
 pub mod verify;
 pub mod waves;
 

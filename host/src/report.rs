@@ -4,7 +4,8 @@
 //! Nothing is computed here but counts and averages of what the caller measured; a part that is absent from
 //! [`ReportData`] is named as absent on the page.
 
-mod figures;
+pub(crate) mod figures;
+pub(crate) mod markup;
 mod page;
 mod sources;
 
@@ -31,7 +32,7 @@ pub enum ReportError {
     #[error("the figure {figure:?} cannot be drawn: {reason}; leave its data out of the report")]
     Figure {
         /// The figure.
-        figure: &'static str,
+        figure: String,
         /// The library's words.
         reason: String,
     },

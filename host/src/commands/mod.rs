@@ -15,6 +15,7 @@ mod run;
 mod sim;
 mod sim_program;
 mod sweep;
+mod sweep_report;
 mod sweep_slurm;
 mod train;
 mod train_lab;

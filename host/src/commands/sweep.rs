@@ -14,6 +14,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::sweep_report::{self, SweepReportArguments};
 use super::train::cancel_flag;
 use super::{Verdict, sweep_slurm};
 
@@ -36,6 +37,8 @@ enum SweepCommand {
     Work(sweep_slurm::WorkArguments),
     /// Bring the records of a study's tasks together, and say what is missing
     Collect(StudyArguments),
+    /// Draw S003's figures and tables from records, and measure its hypotheses in them
+    Report(SweepReportArguments),
 }
 
 /// Which study, and where its records lie.
@@ -83,6 +86,7 @@ pub fn run(arguments: &SweepArguments) -> anyhow::Result<Verdict> {
         SweepCommand::Submit(arguments) => sweep_slurm::submit(arguments),
         SweepCommand::Work(arguments) => sweep_slurm::work(arguments),
         SweepCommand::Collect(arguments) => sweep_slurm::collect(arguments),
+        SweepCommand::Report(arguments) => sweep_report::run(arguments),
     }
 }
 

@@ -48,7 +48,8 @@ const INKS: [(Ink, u8, &str); 10] = [
 ];
 
 impl Ink {
-    fn colour(self) -> RGBColor {
+    /// The stand-in.
+    pub(crate) fn colour(self) -> RGBColor {
         let (_, code, _) = INKS.iter().find(|(ink, _, _)| *ink == self).expect("every ink is in the table");
         RGBColor(*code, 255 - *code, 77)
     }
@@ -77,8 +78,8 @@ fn themed(svg: &str, name: &str) -> String {
 }
 
 /// Draw on a canvas of that size.
-fn draw(
-    name: &'static str,
+pub(crate) fn draw(
+    name: &str,
     size: (u32, u32),
     paint: impl FnOnce(&DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), Box<dyn std::error::Error>>,
 ) -> Result<String, ReportError> {
@@ -87,12 +88,13 @@ fn draw(
         let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         paint(&area)
             .and_then(|()| Ok(area.present()?))
-            .map_err(|e| ReportError::Figure { figure: name, reason: e.to_string() })?;
+            .map_err(|e| ReportError::Figure { figure: name.into(), reason: e.to_string() })?;
     }
     Ok(themed(&svg, name))
 }
 
-fn text(size: u32, ink: Ink, anchor: (HPos, VPos)) -> TextStyle<'static> {
+/// Letters of that size, colour and anchor.
+pub(crate) fn text(size: u32, ink: Ink, anchor: (HPos, VPos)) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&ink.colour()).pos(Pos::new(anchor.0, anchor.1))
 }
 

@@ -1,70 +1,14 @@
 //! The page around the figures.
 
 use super::figures::{self, Chart, Ink, Level, Line, Mark};
+use super::markup::{details, document, escape, figure, legend, section, spread, table, thousands, words};
 use super::{Choice, ReportData, ReportError, SeedResult, SweepData, Training, confusion, s001};
 use bitline_golden::registers::RUN_COUNTERS;
 use bitline_golden::scale_factor::{Sweep, scale_factor_of};
 use std::fmt::Write as _;
 
-const STYLE: &str = include_str!("style.css");
-
-/// Text as HTML shows it.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// A number with its thousands apart.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 fn percent(part: u32, whole: usize) -> String {
     format!("{:.2} %", f64::from(part) / whole.max(1) as f64 * 100.0)
-}
-
-fn table(head: &[String], rows: &[Vec<String>]) -> String {
-    let mut text = String::from("<div class=\"scroll\"><table><thead><tr>");
-    for cell in head {
-        write!(text, "<th>{cell}</th>").expect("a string takes everything");
-    }
-    text += "</tr></thead><tbody>";
-    for row in rows {
-        text += "<tr>";
-        for cell in row {
-            write!(text, "<td>{cell}</td>").expect("a string takes everything");
-        }
-        text += "</tr>";
-    }
-    text + "</tbody></table></div>"
-}
-
-fn words(head: &[&str]) -> Vec<String> {
-    head.iter().map(|h| (*h).to_string()).collect()
-}
-
-fn details(summary: &str, inside: &str) -> String {
-    format!("<details><summary>{summary}</summary>{inside}</details>\n")
-}
-
-fn figure(svg: &str, caption: &str) -> String {
-    format!("<figure>{svg}<figcaption>{caption}</figcaption></figure>\n")
-}
-
-fn legend(entries: &[(Ink, &str)]) -> String {
-    let entry = |(ink, name): &(Ink, &str)| format!("<span><i style=\"background:{}\"></i>{name}</span>", ink.css());
-    format!("<p class=\"legend\">{}</p>\n", entries.iter().map(entry).collect::<String>())
-}
-
-fn section(id: &str, title: &str, inside: &str) -> String {
-    format!("<section id=\"{id}\"><h2>{title}</h2>\n{inside}</section>\n")
 }
 
 /// The page.
@@ -83,15 +27,13 @@ pub(super) fn html(data: &ReportData) -> Result<String, ReportError> {
         section("origin", "Where these numbers come from", &origin(data)),
     ]
     .concat();
-    Ok(format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>bitline: {machine}, {correct} of {images}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         {body}</main>\n</body>\n</html>\n",
-        machine = escape(&data.machine.name),
+    let title = format!(
+        "bitline: {machine}, {correct} of {images}",
+        machine = data.machine.name,
         correct = data.run.predicted.correct,
         images = data.run.labels.len(),
-    ))
+    );
+    Ok(document(&title, &body))
 }
 
 fn verdict(data: &ReportData) -> (&'static str, &'static str) {
@@ -468,14 +410,6 @@ fn sweep_table(sweep: &SweepData) -> String {
         }
     }
     format!("<pre>{text}</pre>")
-}
-
-/// Mean and sample standard deviation.
-pub(super) fn spread(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-    (mean, if values.len() < 2 { 0.0 } else { (squares / (count - 1.0)).sqrt() })
 }
 
 fn seeds(data: &ReportData) -> String {

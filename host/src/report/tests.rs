@@ -126,7 +126,7 @@ fn report_errors_say_what_and_remedy() {
     let error = write("/nowhere/at/all/report.html", &data()).unwrap_err().to_string();
     assert!(error.starts_with("/nowhere/at/all/report.html cannot be written: "), "{error}");
     assert!(error.ends_with("; check that its folder exists and is writable"), "{error}");
-    let error = ReportError::Figure { figure: "LED row", reason: "x".into() };
+    let error = ReportError::Figure { figure: "LED row".into(), reason: "x".into() };
     assert_eq!(error.to_string(), "the figure \"LED row\" cannot be drawn: x; leave its data out of the report");
 }
 
@@ -138,14 +138,14 @@ fn confusion_counts_label_by_class() {
 
 #[test]
 fn spread_is_mean_and_sample_deviation() {
-    let (mean, deviation) = page::spread(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
+    let (mean, deviation) = markup::spread(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
     assert_eq!(mean, 5.0);
     assert!((deviation - (32.0f64 / 7.0).sqrt()).abs() < 1e-12);
-    assert_eq!(page::spread(&[3.0]), (3.0, 0.0));
+    assert_eq!(markup::spread(&[3.0]), (3.0, 0.0));
 }
 
 #[test]
 fn thousands_are_apart_by_narrow_spaces() {
-    let plain = |n| page::thousands(n).replace('\u{202f}', " ");
+    let plain = |n| markup::thousands(n).replace('\u{202f}', " ");
     assert_eq!([plain(0), plain(999), plain(1000), plain(1234567)], ["0", "999", "1 000", "1 234 567"]);
 }

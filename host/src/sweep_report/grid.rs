@@ -1,0 +1,190 @@
+//! S003's grid, filled with what was recorded.
+
+use super::runs::{Cell, Group, Setting, Weights, name};
+use super::s003::{ARCHITECTURES, BITS, QUANTIZERS, RANGES, SETS};
+use bitline_train::image_set::DataSet;
+use bitline_train::lab::{Algorithm, Hidden, Quantizer, Range, Storage};
+
+/// A place of the quantized grid: weights in place, on a set.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// Set of images.
+    pub data_set: DataSet,
+    /// Hidden layers.
+    pub hidden: Hidden,
+    /// How it is trained.
+    pub algorithm: Algorithm,
+    /// ASYMM or SYMM.
+    pub quantizer: Quantizer,
+    /// Global or local.
+    pub range: Range,
+    /// Bits of a weight.
+    pub bits: usize,
+}
+
+/// Which recipe's runs stand in the grid for an algorithm on a set, and how many groups of others do not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// Set of images.
+    pub data_set: DataSet,
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// Whether these are its quantized runs.
+    pub quantized: bool,
+    /// The recipe that most settings have.
+    pub recipe: String,
+    /// Runs of other recipes, which the grid leaves out.
+    pub left_out: usize,
+}
+
+/// The grid.
+#[derive(Debug, Clone)]
+pub struct Grid {
+    architectures: Vec<Hidden>,
+    /// S003's sets and the digits, those of which there is a run.
+    pub data_sets: Vec<DataSet>,
+    /// Whose runs are in it.
+    pub choices: Vec<Choice>,
+    groups: Vec<Group>,
+}
+
+fn belongs(setting: &Setting) -> bool {
+    let in_place = |w: &Weights| w.storage == Storage::InPlace && QUANTIZERS.contains(&w.quantizer);
+    setting.noise_sigma == 0.0 && setting.weights.as_ref().is_none_or(in_place)
+}
+
+impl Grid {
+    /// Take those groups that are of S003's kind: no noise, full precision or ASYMM or SYMM in place. Where they have several
+    /// recipes, an algorithm on a set stands with the recipe of most settings, at equality of most runs; the others are counted.
+    pub fn new(groups: &[Group]) -> Self {
+        let own: Vec<&Group> = groups.iter().filter(|group| belongs(&group.setting)).collect();
+        let mut architectures = ARCHITECTURES.to_vec();
+        let mut others: Vec<Hidden> = own.iter().map(|group| group.setting.hidden).collect();
+        others.sort_by_key(|hidden| (hidden.layers, hidden.units));
+        for hidden in others {
+            if !architectures.contains(&hidden) {
+                architectures.push(hidden);
+            }
+        }
+        let (mut choices, mut kept) = (Vec::new(), Vec::new());
+        let data_sets: Vec<DataSet> = SETS
+            .into_iter()
+            .chain([DataSet::Digits])
+            .filter(|set| own.iter().any(|group| group.setting.data_set == *set))
+            .collect();
+        for (data_set, algorithm, quantized) in data_sets
+            .iter()
+            .flat_map(|set| Algorithm::ALL.map(|algorithm| (*set, algorithm)))
+            .flat_map(|(set, algorithm)| [(set, algorithm, false), (set, algorithm, true)])
+        {
+            let mine = |group: &&&Group| {
+                let setting = &group.setting;
+                setting.data_set == data_set && setting.algorithm == algorithm && setting.weights.is_some() == quantized
+            };
+            let mine: Vec<&Group> = own.iter().filter(mine).copied().collect();
+            let mut recipes: Vec<&str> = mine.iter().map(|group| group.recipe.as_str()).collect();
+            recipes.sort_unstable();
+            recipes.dedup();
+            let of =
+                |recipe: &str| -> Vec<&Group> { mine.iter().filter(|group| group.recipe == recipe).copied().collect() };
+            let weight = |recipe: &str| {
+                let own = of(recipe);
+                (own.len(), own.iter().map(|group| group.cell.runs()).sum::<usize>())
+            };
+            // Of equals, the first in the alphabet: `max_by_key` would take the last.
+            let Some(recipe) = recipes.iter().rev().max_by_key(|recipe| weight(recipe)) else { continue };
+            let all: usize = mine.iter().map(|group| group.cell.runs()).sum();
+            choices.push(Choice {
+                data_set,
+                algorithm,
+                quantized,
+                recipe: (*recipe).to_string(),
+                left_out: all - weight(recipe).1,
+            });
+            kept.extend(of(recipe).into_iter().cloned());
+        }
+        Self { architectures, data_sets, choices, groups: kept }
+    }
+
+    /// The architectures of a set's rows: S003's, the digits apart, and after them whichever else has a run.
+    pub fn architectures(&self, data_set: DataSet) -> Vec<Hidden> {
+        let is_own = |hidden: &Hidden| SETS.contains(&data_set) && ARCHITECTURES.contains(hidden);
+        let has_run =
+            |hidden: &Hidden| self.groups.iter().any(|g| (g.setting.data_set, g.setting.hidden) == (data_set, *hidden));
+        self.architectures.iter().filter(|hidden| is_own(hidden) || has_run(hidden)).copied().collect()
+    }
+
+    /// Every cell in the grid.
+    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
+        self.groups.iter().map(|group| &group.cell)
+    }
+
+    fn find(&self, setting: &Setting) -> Option<&Cell> {
+        self.groups.iter().find(|group| group.setting == *setting).map(|group| &group.cell)
+    }
+
+    /// The cell of a network in full precision.
+    pub fn full(&self, data_set: DataSet, hidden: Hidden, algorithm: Algorithm) -> Option<&Cell> {
+        self.find(&Setting { data_set, hidden, algorithm, weights: None, noise_sigma: 0.0 })
+    }
+
+    /// A quantized cell.
+    pub fn quantized(&self, place: &Place) -> Option<&Cell> {
+        let Place { data_set, hidden, algorithm, quantizer, range, bits } = *place;
+        let weights = Some(Weights { quantizer, range, storage: Storage::InPlace, bits });
+        self.find(&Setting { data_set, hidden, algorithm, weights, noise_sigma: 0.0 })
+    }
+
+    /// Every place of a set, recorded or not, in the order algorithm, architecture, quantizer, range, bits.
+    pub fn places(&self, data_set: DataSet) -> Vec<Place> {
+        let mut places = Vec::new();
+        for algorithm in Algorithm::ALL {
+            for hidden in &self.architectures(data_set) {
+                for quantizer in QUANTIZERS {
+                    for range in RANGES {
+                        let place = |bits| Place { data_set, hidden: *hidden, algorithm, quantizer, range, bits };
+                        places.extend(BITS.map(place));
+                    }
+                }
+            }
+        }
+        places
+    }
+
+    /// Places of S003's own grid on a set that have no run; words a reader finds them by.
+    pub fn missing(&self, data_set: DataSet) -> Vec<String> {
+        self.places(data_set)
+            .iter()
+            .filter(|place| ARCHITECTURES.contains(&place.hidden) && self.quantized(place).is_none())
+            .map(words)
+            .collect()
+    }
+
+    /// Places with a run that diverged, and how many of their runs did.
+    pub fn diverged(&self, data_set: DataSet) -> Vec<String> {
+        let told = |what: String, cell: &Cell| {
+            (cell.diverged > 0).then(|| format!("{what}: {} of {} runs", cell.diverged, cell.runs()))
+        };
+        let mut all = Vec::new();
+        for algorithm in Algorithm::ALL {
+            for hidden in &self.architectures(data_set) {
+                let cell = self.full(data_set, *hidden, algorithm);
+                all.extend(cell.and_then(|cell| told(format!("{algorithm} {hidden} full precision"), cell)));
+            }
+        }
+        let quantized = |place: &Place| self.quantized(place).and_then(|cell| told(words(place), cell));
+        all.extend(self.places(data_set).iter().filter_map(quantized));
+        all
+    }
+
+    /// Whether a set has a quantized run.
+    pub fn has_quantized(&self, data_set: DataSet) -> bool {
+        self.groups.iter().any(|group| group.setting.data_set == data_set && group.setting.weights.is_some())
+    }
+}
+
+/// A place in words.
+pub fn words(place: &Place) -> String {
+    let Place { hidden, algorithm, quantizer, range, bits, .. } = place;
+    format!("{algorithm} {hidden} {} {} {bits} bits", name(quantizer), name(range))
+}
