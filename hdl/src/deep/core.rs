@@ -137,6 +137,7 @@ pub struct DeepCore {
     tiles: Number,
     layers: Number,
     code_bits: Number,
+    weight_bits: Number,
     column_bits: Number,
     fault_tile: Number,
     fault_size: Number,
@@ -233,6 +234,7 @@ impl DeepCore {
             tiles: number(machine.tiles),
             layers: number(machine.layers),
             code_bits: number(machine.code_bits),
+            weight_bits: number(machine.weight_bits),
             column_bits: number(column_bits),
             fault_tile: Number::new(fault::TILE),
             fault_size: Number::new(fault::SIZE),
@@ -268,14 +270,16 @@ impl Logic for DeepCore {
         self.asked_offset.d.next = self.offset.val();
         self.asked_write_data.d.next = self.write_data.val();
         self.stores.d.next = self.write_enable.val();
-        // Faults of the reads: a tile that is not there, planes that a code does not have, more outputs than tiles.
+        // Faults of the reads: a tile that is not there, planes that a code or columns that an output does not have, more outputs than tiles.
         self.tile_fault.next = 0;
         if self.reader.read.val() & (self.reader.tile.val() >= self.tiles.val()) {
             self.tile_fault.next = self.fault_tile.val();
         }
         self.plane_fault.next = 0;
         if self.reader.short.val()
-            | (self.control.layer_start.val() & (self.decoder.tiles_planes.val() > self.code_bits.val()))
+            | (self.control.layer_start.val()
+                & ((self.decoder.tiles_planes.val() > self.code_bits.val())
+                    | (self.decoder.tiles_columns.val() > self.weight_bits.val())))
         {
             self.plane_fault.next = self.fault_size.val();
         }

@@ -166,7 +166,7 @@ impl Crossbar {
         let saturation_counter = SaturationCounter::new(counters);
         let mac_counter = MacCounter::new(machine);
         let number = |n: usize| Number::new(n as u64);
-        let last = |columns: usize| number(Recombination::emissions(machine, columns) - 1);
+        let last = |columns: usize| number(Recombination::emissions(machine, columns.min(machine.weight_bits)) - 1);
         let quantizer = || ColumnQuantizer::of_rows(rows, &machine.conductance, &machine.quantizer);
         let plane_group_bits = bits_to_index(machine.code_bits / planes);
         Self {

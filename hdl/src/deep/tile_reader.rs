@@ -104,7 +104,7 @@ pub struct TileReader {
 impl TileReader {
     /// The reader of a machine.
     pub fn new(machine: &DeepMachine) -> Self {
-        let outputs = |columns: usize| machine.tile_outputs(columns);
+        let outputs = |columns: usize| machine.tile_outputs(columns.min(machine.weight_bits));
         let emissions = |columns: usize| outputs(columns).div_ceil(machine.output_lanes);
         let number = |n: usize| Number::new(n as u64);
         let plane_groups = machine.plane_groups(machine.code_bits);
