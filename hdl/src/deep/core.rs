@@ -1,6 +1,5 @@
 //! The machine behind the link: program, memories, arrays, thresholds, results and counters.
 
-use super::ADDRESS_BITS;
 use super::activation::Activation;
 use super::counter_memory::CounterMemory;
 use super::crossbar::Crossbar;
@@ -201,12 +200,12 @@ impl DeepCore {
             saturations: Bus::new(crossbar.saturations.bits()),
             macs: Bus::new(crossbar.macs.bits()),
             program_memory: ProgramMemory::new(machine, &contents.program),
-            decoder: InstructionDecoder::default(),
+            decoder: InstructionDecoder::new(machine),
             feed: Feed::new(machine, &contents.codes),
             reader: TileReader::new(machine),
             activation: Activation::new(machine, &contents.thresholds),
             counters: CounterMemory::new(machine, kept_amounts),
-            image_base: Bus::new(ADDRESS_BITS),
+            image_base: Bus::new(super::address_bits(machine)),
             tile_fault: Bus::new(fault::BITS),
             plane_fault: Bus::new(fault::BITS),
             planes_read: Bus::new(read_bits),
@@ -385,7 +384,6 @@ impl Logic for DeepCore {
         self.crossbar.square_last_in.next = self.feed.square_last.val();
         self.crossbar.final_in.next = self.feed.final_window.val() & self.reader.final_group.val();
         self.crossbar.columns.next = self.decoder.tiles_columns.val();
-        self.crossbar.outputs.next = self.decoder.tiles_outputs.val();
         for i in 0..self.feed.rows.len() {
             self.crossbar.rows[i].next = self.feed.rows[i].val();
         }
