@@ -5,7 +5,7 @@ use super::region_check::RegionCheck;
 use super::region_checksum::RegionChecksum;
 use crate::bus::{Bus, Number};
 use crate::counter::Counter;
-use crate::delay::Delay;
+use crate::delay::{Delay, FlagDelay};
 use crate::link_crc::LinkCrc;
 use crate::link_executor::LinkExecutor;
 use crate::link_receiver::LinkReceiver;
@@ -16,6 +16,7 @@ use crate::register_file::RegisterFile;
 use crate::simulation::HdlError;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::deep_registers::{DeepRegion, FAULT_OFFSET};
+use bitline_golden::machine::bits_to_index;
 use bitline_golden::registers::{NO_LABEL, find};
 use rust_hdl::prelude::*;
 
@@ -60,8 +61,8 @@ pub struct DeepAccelerator {
     /// What runs the program.
     pub core: DeepCore,
     labels: Memory,
-    label_line: Delay,
-    label_region_line: Delay,
+    label_address_line: Delay,
+    label_region_line: FlagDelay,
     run_counter: Vec<Counter>,
     switch_stage: Vec<DFF<Bit>>,
     button_stage: Vec<DFF<Bit>>,
@@ -125,8 +126,11 @@ impl DeepAccelerator {
             frames: ["frames_ok", "frames_bad", "frames_resent"].map(|name| Counter::new(width(name), 1)).into(),
             checksum: RegionChecksum::default(),
             labels: Memory::new(16, machine.slots, &labels),
-            label_line: Delay::new(16, DeepCore::READ_CYCLES - Memory::LATENCY_CYCLES),
-            label_region_line: Delay::new(8, DeepCore::READ_CYCLES),
+            label_address_line: Delay::new(
+                bits_to_index(machine.slots),
+                DeepCore::READ_CYCLES - Memory::LATENCY_CYCLES,
+            ),
+            label_region_line: FlagDelay::new(DeepCore::READ_CYCLES),
             run_counter: ["cycles", "images", "correct"].map(|name| Counter::new(width(name), 1)).into(),
             switch_stage: (0..2).map(|_| DFF::default()).collect(),
             button_stage: (0..2).map(|_| DFF::default()).collect(),
@@ -171,7 +175,7 @@ impl Logic for DeepAccelerator {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, receiver, frame_buffer, executor, transmitter, link_crc, region_check, registers);
-        clock!(self, clock, checksum, core, labels, label_line, label_region_line);
+        clock!(self, clock, checksum, core, labels, label_address_line, label_region_line);
         dff_setup!(self, clock, switch_served, correct, fault_word);
         for i in 0..3 {
             self.frames[i].clock.next = self.clock.val();
@@ -274,8 +278,8 @@ impl Logic for DeepAccelerator {
             self.fault_word.d.next = self.core.fault_at.val();
         }
         self.memory_word.next = self.core.read_data.val();
-        if self.label_region_line.q.val() == self.labels_region.val() {
-            self.memory_word.next = self.label_line.q.val();
+        if self.label_region_line.q.val() {
+            self.memory_word.next = self.labels.read_data.val();
         }
         // A checksum: images and labels from the first slot on, other regions whole.
         self.checksum.start.next = self.registers.checksum_start.val() & !self.under_way.val() & !self.run_start.val();
@@ -295,12 +299,14 @@ impl Logic for DeepAccelerator {
         // Memories: the link writes; the link or the checksum reads; a run reads labels.
         self.region.next = self.executor.region.val();
         self.core.offset.next = self.executor.offset.val();
-        self.labels.read_address.next = self.executor.offset.val();
+        self.label_address_line.d.next = self.executor.offset.val();
         if self.summing.val() {
             self.region.next = self.registers.checksum_region.val();
             self.core.offset.next = self.checksum.read_offset.val();
-            self.labels.read_address.next = self.checksum.read_offset.val();
+            self.label_address_line.d.next = self.checksum.read_offset.val();
         }
+        // As late as the core's words.
+        self.labels.read_address.next = self.label_address_line.q.val();
         if self.running.val() {
             self.labels.read_address.next = self.core.slot.val();
         }
@@ -312,8 +318,7 @@ impl Logic for DeepAccelerator {
             self.executor.write_enable.val() & (self.executor.region.val() == self.labels_region.val());
         self.labels.write_address.next = self.executor.offset.val();
         self.labels.write_data.next = self.executor.write_data.val();
-        self.label_line.d.next = self.labels.read_data.val();
-        self.label_region_line.d.next = self.region.val();
+        self.label_region_line.d.next = self.region.val() == self.labels_region.val();
         self.executor.read_data.next = self.memory_word.val();
         if self.executor.region.val() == 0 {
             self.executor.read_data.next = self.registers.read_data.val();

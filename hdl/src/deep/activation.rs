@@ -204,7 +204,6 @@ impl Logic for Activation {
         self.threshold.lane_valid.next = self.lanes.val();
         for i in 0..self.sums.len() {
             self.threshold.sums[i].next = self.sums[i].val();
-            self.sum_rank.sums[i].next = self.sums[i].val();
             self.results.sums[i].next = self.sums[i].val();
         }
         self.entry.next = (self.first_entry.val() >> self.lane_bits.val()) + self.word.val();
@@ -246,12 +245,11 @@ impl Logic for Activation {
             + (self.pool.pooled_word.val() << self.lane_bits.val());
         // Results.
         self.sum_rank.clear.next = self.cut.val();
-        self.sum_rank.store.next = self.valid.val() & self.ranks.val();
-        self.sum_rank.lane_valid.next = self.lanes.val();
-        self.sum_rank.word.next = self.word.val();
         self.sum_rank.rank.next = self.valid.val() & self.ranks.val() & self.layer_final.val() & !self.cut.val();
         self.sum_rank.count.next = self.outputs.val();
-        self.sum_rank.read_address.next = 0;
+        self.sum_rank.read_data.next = self.results.sum.val();
+        self.results.ranks.next = self.sum_rank.reading.val();
+        self.results.rank_index.next = self.sum_rank.read_index.val();
         self.results.slot.next = self.slot.val();
         self.results.store.next = self.valid.val() & self.ranks.val() & !self.cut.val();
         self.results.lane_valid.next = self.lanes.val();

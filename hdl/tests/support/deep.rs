@@ -417,21 +417,16 @@ leaf!(Pool, "pool", |machine| Pool::new(machine, TAG_BITS), |b: &mut Pool, machi
 leaf!(SumRank, "sum_rank", SumRank::new, |b: &mut SumRank, machine: &DeepMachine, d: &mut Driver| {
     d.left = d.left.saturating_sub(1);
     b.clear.next = d.once_in(60);
-    b.store.next = d.once_in(2);
-    d.bus(&mut b.lane_valid);
-    b.word.next = d.below(machine.sums.div_ceil(machine.output_lanes));
     let narrow = d.once_in(2);
-    for bus in &mut b.sums {
-        bus.next = if narrow { d.below(3).wrapping_sub(1) } else { d.bits(bus.bits()) };
-        bus.next &= u64::MAX >> (64 - bus.bits());
-    }
+    let bits = b.read_data.bits();
+    b.read_data.next = if narrow { d.below(3).wrapping_sub(1) } else { d.bits(bits) };
+    b.read_data.next &= u64::MAX >> (64 - bits);
     let ready = d.left == 0 || !d.polite && d.once_in(8);
     b.rank.next = ready && d.once_in(4);
     b.count.next = d.below(machine.sums + 1);
     if b.rank.next {
         d.left = b.count.next as usize + 1;
     }
-    b.read_address.next = d.below(machine.sums);
 });
 
 pub fn settle(block: &mut impl Block) {
