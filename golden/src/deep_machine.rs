@@ -66,9 +66,10 @@ fn most_columns() -> usize {
     MOST_COLUMNS
 }
 
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("tiny-deep", include_str!("../../configs/tiny-deep.toml")),
     ("mnist", include_str!("../../configs/mnist.toml")),
+    ("mnist-small", include_str!("../../configs/mnist-small.toml")),
     ("kws", include_str!("../../configs/kws.toml")),
 ];
 

@@ -76,7 +76,8 @@ impl SumRank {
             rank: Signal::default(),
             count: Bus::new(bits_to_hold(sums)),
             reading: Signal::default(),
-            read_index: Bus::new(bits_to_index(sums)),
+            // A bit more than an index, so that the end of all sums can be told.
+            read_index: Bus::new(bits_to_index(sums) + 1),
             read_data: Bus::new(sum_bits),
             winner: Bus::new(bits_to_index(sums)),
             margin: Bus::new(sum_bits),
@@ -152,16 +153,13 @@ impl Logic for SumRank {
     fn hdl(&self) -> Verilog {
         let bits = self._sum_bits;
         let (sum, index) = (range(bits), range(self.winner.bits()));
-        // The scan has one bit more than an index, so that the end of all sums can be told.
-        let scan = self.winner.bits() + 1;
         let mut text = format!(
-            "reg scanning = 0;\nreg [{high}:0] scan = 0;\nreg {count}count_held = 0;\n\
-             wire at_last = scan + 1'b1 >= count_held;\n\
-             always @(posedge clock) begin\n  if (scanning) begin\n    scanning <= !at_last;\n    scan <= scan + 1'b1;\n  end\n  \
-             if (rank) begin\n    scanning <= 1'b1;\n    scan <= 0;\n    count_held <= count;\n  end\n  \
-             if (clear) scanning <= 1'b0;\nend\n\
-             always @(*) reading = scanning;\nalways @(*) read_index = scan;\n",
-            high = scan - 1,
+            "initial reading = 0;\ninitial read_index = 0;\nreg {count}count_held = 0;\n\
+             wire at_last = read_index + 1'b1 >= count_held;\n\
+             always @(posedge clock) begin\n  if (reading) begin\n    reading <= !at_last;\n    \
+             read_index <= read_index + 1'b1;\n  end\n  \
+             if (rank) begin\n    reading <= 1'b1;\n    read_index <= 0;\n    count_held <= count;\n  end\n  \
+             if (clear) reading <= 1'b0;\nend\n",
             count = range(self.count.bits()),
         );
         // What is asked for, what is read, what is ranked.
@@ -171,7 +169,7 @@ impl Logic for SumRank {
              reg signed {sum}chosen = 0;\nreg signed {sum}best = 0;\nreg signed {sum}second = 0;\n\
              initial done = 1'b0;\ninitial winner = 0;\ninitial margin = 0;\n\
              always @(posedge clock) begin\n  \
-             read_valid <= scanning && !clear;\n  read_last <= at_last;\n  asked_index <= scan;\n  \
+             read_valid <= reading && !clear;\n  read_last <= at_last;\n  asked_index <= read_index;\n  \
              chosen_valid <= read_valid && !clear;\n  chosen_last <= read_last;\n  chosen_index <= asked_index;\n  chosen <= read_data;\n  \
              ranked_last <= chosen_valid && chosen_last && !clear;\n  \
              if (chosen_valid) begin\n    if (chosen_index == 0) begin\n      best <= chosen;\n      second <= chosen;\n      \
