@@ -13,7 +13,9 @@
 //!   group's last read waits until those of the group before have left.
 //! - The layer ends when its last code, or the verdict, is stored.
 
-use crate::isa::{COUNT_CYCLES, COUNT_SPACING_CYCLES, Cycles, IMAGE_CYCLES, INSTRUCTION_CYCLES, Instruction, MOVE_CYCLES, Opcode};
+use crate::isa::{
+    COUNT_CYCLES, COUNT_SPACING_CYCLES, Cycles, IMAGE_CYCLES, INSTRUCTION_CYCLES, Instruction, MOVE_CYCLES, Opcode,
+};
 use crate::verify::Limits;
 
 /// Clocks from a layer's instruction to its first chunk, those two not counted.

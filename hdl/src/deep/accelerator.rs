@@ -227,8 +227,10 @@ impl Logic for DeepAccelerator {
         self.executor.payload_length.next = self.receiver.payload_length.val();
         self.executor.range_exists.next = self.region_check.exists.val();
         self.executor.range_writable.next = self.region_check.writable.val();
-        self.executor.busy.next =
-            self.under_way.val() | self.summing.val() | self.registers.start.val() | self.registers.checksum_start.val();
+        self.executor.busy.next = self.under_way.val()
+            | self.summing.val()
+            | self.registers.start.val()
+            | self.registers.checksum_start.val();
         self.executor.send_ready.next = self.transmitter.send_ready.val();
         self.transmitter.send_begin.next = self.executor.send_begin.val();
         self.transmitter.send_byte.next = self.executor.send_byte.val();
@@ -322,7 +324,9 @@ impl Logic for DeepAccelerator {
         self.executor.read_data.next = self.memory_word.val();
         if self.executor.region.val() == 0 {
             self.executor.read_data.next = self.registers.read_data.val();
-            if (self.executor.offset.val() >= self.first_kept.val()) & (self.executor.offset.val() < self.end_kept.val()) {
+            if (self.executor.offset.val() >= self.first_kept.val())
+                & (self.executor.offset.val() < self.end_kept.val())
+            {
                 self.executor.read_data.next = self.memory_word.val();
             }
             if self.executor.offset.val() >= self.fault_offset.val() {

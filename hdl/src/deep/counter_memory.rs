@@ -205,7 +205,21 @@ impl Logic for CounterMemory {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, memory);
-        dff_setup!(self, clock, place, part, taking, moving, pending, dirty, to_layer, served, layer_register, fresh, known);
+        dff_setup!(
+            self,
+            clock,
+            place,
+            part,
+            taking,
+            moving,
+            pending,
+            dirty,
+            to_layer,
+            served,
+            layer_register,
+            fresh,
+            known
+        );
         dff_setup!(self, clock, addend, address, adds, captures, shows, old_counts);
         self.flushing.next = self.taking.q.val() | self.moving.q.val();
         self.settling.next = self.flushing.val() | self.pending.q.val() | self.adds.q.val();
@@ -218,9 +232,8 @@ impl Logic for CounterMemory {
         self.yields.next = self.read_enable.val() & !self.served.q.val() & !self.count_start.val();
         // A counter whose turn is first must not be on its way to the memory already.
         self.pauses.next = self.count_next.val() | self.image_done.val();
-        self.goes.next = (self.running.val() | self.flushing.val() | self.begins.val())
-            & !self.yields.val()
-            & !self.pauses.val();
+        self.goes.next =
+            (self.running.val() | self.flushing.val() | self.begins.val()) & !self.yields.val() & !self.pauses.val();
         self.served.d.next = self.read_enable.val() & (self.served.q.val() | self.yields.val());
         // Which counter, and what of it.
         self.place_now.next = self.place.q.val();

@@ -268,7 +268,18 @@ impl Logic for ProgramControl {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, state, word_valid, shown_valid, at, shown_at, set_up, ranks_register, fills_register);
-        dff_setup!(self, clock, counted, counted_before, since_count, slot_register, images_left, watch, found, drain_left);
+        dff_setup!(
+            self,
+            clock,
+            counted,
+            counted_before,
+            since_count,
+            slot_register,
+            images_left,
+            watch,
+            found,
+            drain_left
+        );
         dff_setup!(self, clock, fault_register, fault_at_register, fault_at_next);
         self.running.next = self.state.q.val() != ControlState::Idle;
         self.cut.next = self.state.q.val() == ControlState::Drain;

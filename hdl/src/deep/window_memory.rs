@@ -237,7 +237,9 @@ impl WindowMemory {
     /// Slices of a memory: as many as 16 bits hold, the word of a block RAM of the iCE40, but not all.
     fn joined(&self, slices: usize) -> usize {
         let fits = |joined: &usize| {
-            joined * self._shape.lanes * self._shape.code_bits <= 16 && slices.is_multiple_of(*joined) && *joined < slices
+            joined * self._shape.lanes * self._shape.code_bits <= 16
+                && slices.is_multiple_of(*joined)
+                && *joined < slices
         };
         [8, 4, 2].into_iter().find(fits).unwrap_or(1)
     }
