@@ -292,7 +292,7 @@ impl Compiler<'_> {
         };
         let rows = segments * codes + usize::from(bias != 0);
         let columns = columns_of(layer.weight_bits);
-        self.fit(format!("columns for an output of layer {n}"), columns, limits.tile_columns)?;
+        self.fit(format!("columns for an output of layer {n}"), columns, limits.weight_bits)?;
         let row_groups = rows.div_ceil(limits.tile_rows);
         self.fit(format!("row groups for a window of layer {n}"), row_groups, limits.row_groups)?;
         let output_groups = layer.outputs().div_ceil(limits.tile_columns / columns);

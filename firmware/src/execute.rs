@@ -312,7 +312,7 @@ impl Run<'_> {
     /// The layer's sums in one window: every output group, every row group, every plane.
     fn sums(&mut self, base: usize) -> Result<Vec<i32>, FaultKind> {
         let (limits, tiles) = (self.target.limits, self.set_up(Opcode::Tiles)?);
-        if tiles.get("planes") > limits.code_bits {
+        if tiles.get("planes") > limits.code_bits || tiles.get("columns") > limits.weight_bits {
             return Err(FaultKind::Size);
         }
         let codes = self.window(base)?;

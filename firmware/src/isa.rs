@@ -15,8 +15,11 @@ pub const IMAGE_CYCLES: u32 = 2;
 /// meanwhile.
 pub const INSTRUCTION_CYCLES: u32 = 1;
 
-/// Clocks from a `count` to the next `count` or `halt`, at least.
+/// Clocks from a `count` to a `halt`, at least.
 pub const COUNT_CYCLES: u32 = 3;
+
+/// Clocks from a `count`, or from the clock before an image, to the next `count`, at least: what was counted is put away.
+pub const COUNT_SPACING_CYCLES: u32 = 28;
 
 /// Clocks that `copy` and `fill` take beyond those of an instruction and one a chunk.
 pub const MOVE_CYCLES: u32 = 2;

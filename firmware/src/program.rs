@@ -30,6 +30,7 @@ impl Limits {
             tiles: machine.tiles,
             tile_rows: machine.tile_rows,
             tile_columns: machine.tile_columns,
+            weight_bits: machine.weight_bits,
             row_groups: machine.row_groups,
             plane_lanes: machine.plane_lanes,
             gather_lanes: machine.gather_lanes,

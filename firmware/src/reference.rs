@@ -1,6 +1,8 @@
 //! The reference page of the instruction set, made from the table.
 
-use crate::isa::{COUNT_CYCLES, Cycles, IMAGE_CYCLES, INSTRUCTION_CYCLES, MOVE_CYCLES, OPERATIONS, WORDS};
+use crate::isa::{
+    COUNT_CYCLES, COUNT_SPACING_CYCLES, Cycles, IMAGE_CYCLES, INSTRUCTION_CYCLES, MOVE_CYCLES, OPERATIONS, WORDS,
+};
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
@@ -48,7 +50,7 @@ pub fn page() -> String {
     }
     text += &format!(
         "\nAn image begins with {IMAGE_CYCLES} clocks in which its first instruction is fetched and decoded; later ones are fetched and decoded \
-         meanwhile. A `count` or `halt`\nis done {COUNT_CYCLES} clocks after the last `count`, or later, and waits for that.\n"
+         meanwhile. A `halt`\nis done {COUNT_CYCLES} clocks after the last `count`, or later, and waits for that; a `count` {COUNT_SPACING_CYCLES} clocks after the last one, and after the clock before the image.\n"
     );
     for operation in OPERATIONS.iter().filter(|operation| !operation.fields.is_empty()) {
         text += &format!(

@@ -13,7 +13,9 @@
 //!   group's last read waits until those of the group before have left.
 //! - The layer ends when its last code, or the verdict, is stored.
 
-use crate::isa::{COUNT_CYCLES, Cycles, IMAGE_CYCLES, INSTRUCTION_CYCLES, Instruction, MOVE_CYCLES, Opcode};
+use crate::isa::{
+    COUNT_CYCLES, COUNT_SPACING_CYCLES, Cycles, IMAGE_CYCLES, INSTRUCTION_CYCLES, Instruction, MOVE_CYCLES, Opcode,
+};
 use crate::verify::Limits;
 
 /// Clocks from a layer's instruction to its first chunk, those two not counted.
@@ -246,8 +248,8 @@ impl Gathering {
 /// up, and what comes after a `halt`, takes none.
 pub fn predict(program: &[Instruction], limits: &Limits) -> Vec<Clocks> {
     let (mut window, mut tiles, mut pool) = (None, None, None);
-    // Clocks since the last `count` was done.
-    let mut counted = u64::MAX;
+    // Clocks since the last `count` was done, and since that or the image's begin.
+    let (mut counted, mut spaced) = (u64::MAX, u64::from(IMAGE_CYCLES));
     let mut before = u64::from(IMAGE_CYCLES);
     let mut ended = false;
     let clocks = program.iter().map(|instruction| {
@@ -264,13 +266,17 @@ pub fn predict(program: &[Instruction], limits: &Limits) -> Vec<Clocks> {
                     clocks = layer_clocks(instruction, &LayerSetUp { window, tiles, pool }, limits);
                 }
             }
-            Opcode::Count | Opcode::Halt => {
+            Opcode::Count => clocks.latency += u64::from(COUNT_SPACING_CYCLES).saturating_sub(spaced.saturating_add(1)),
+            Opcode::Halt => {
                 clocks.latency += u64::from(COUNT_CYCLES).saturating_sub(counted.saturating_add(1));
-                ended = instruction.opcode() == Opcode::Halt;
+                ended = true;
             }
             _ => {}
         }
-        counted = if instruction.opcode() == Opcode::Count { 0 } else { counted.saturating_add(clocks.cycles()) };
+        (counted, spaced) = match instruction.opcode() {
+            Opcode::Count => (0, 0),
+            _ => (counted.saturating_add(clocks.cycles()), spaced.saturating_add(clocks.cycles())),
+        };
         clocks.latency += std::mem::take(&mut before);
         clocks
     });

@@ -22,6 +22,8 @@ pub struct Limits {
     pub tile_rows: usize,
     /// Columns of a tile.
     pub tile_columns: usize,
+    /// Columns of an output at most.
+    pub weight_bits: usize,
     /// Row groups that the window memory holds for one window.
     pub row_groups: usize,
     /// Planes read per clock.
@@ -204,7 +206,7 @@ impl SetUp<'_> {
         reach("the window", row_groups, limits.row_groups)?;
         reach("the code of the bias row", bias + 1, 1 << limits.code_bits)?;
         reach("the planes", tiles.get("planes"), limits.code_bits)?;
-        reach("the columns of an output", tiles.get("columns"), limits.tile_columns)?;
+        reach("the columns of an output", tiles.get("columns"), limits.weight_bits)?;
         let tile_outputs = limits.tile_columns / tiles.get("columns");
         agree("tiles side by side", tiles.get("output_groups"), outputs.div_ceil(tile_outputs))?;
         reach("the last tile", tiles.get("first") + row_groups * tiles.get("output_groups"), limits.tiles)?;

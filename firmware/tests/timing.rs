@@ -36,9 +36,10 @@ const ENDS: u64 = 1 + 3 + 5 + 12;
 #[test]
 fn instructions_that_run_no_layer_take_a_clock_and_those_that_move_codes_two_more_and_one_a_chunk() {
     let fixed = Clocks { latency: 1, ..Clocks::default() };
-    for line in ["halt", "window codes=9", "tiles", "thresholds", "pool", "output", "count"] {
+    for line in ["halt", "window codes=9", "tiles", "thresholds", "pool", "output"] {
         assert_eq!(clocks(&format!("pool\n{line}")), fixed, "{line}");
     }
+    assert_eq!(clocks("fill to=0 codes=1000\ncount"), fixed, "count");
     // Nine codes are three chunks.
     let moved = Clocks { latency: 1, moving: 3 + 2, ..Clocks::default() };
     assert_eq!(clocks("pool\nfill to=0 codes=9"), moved);
@@ -56,15 +57,21 @@ fn the_first_instruction_is_fetched_and_decoded_and_nothing_follows_a_halt() {
 }
 
 #[test]
-fn a_count_or_halt_comes_three_clocks_after_a_count() {
+fn a_halt_comes_three_clocks_after_a_count_and_the_next_count_twenty_eight() {
     let cycles = |text: &str| all_clocks(text).iter().map(Clocks::cycles).collect::<Vec<_>>();
-    // Counts in clocks 2 and 5, `halt` in clock 8.
-    assert_eq!(cycles("count\ncount\nhalt"), [3, 3, 3]);
-    // `pool` in clock 3, so that two are left; `output` in clock 4; then none.
-    assert_eq!(cycles("count\npool\nhalt"), [3, 1, 2]);
-    assert_eq!(cycles("count\npool\noutput\nhalt"), [3, 1, 1, 1]);
-    assert_eq!(cycles("count\npool\noutput\ntiles\ncount"), [3, 1, 1, 1, 1]);
-    assert_eq!(cycles("count\nfill to=0 codes=1\ncount"), [3, 4, 1]);
+    // Counts in clocks 27 and 55, `halt` in clock 58.
+    assert_eq!(cycles("count\ncount\nhalt"), [28, 28, 3]);
+    // `pool` in clock 28, so that two are left; `output` in clock 29; then none.
+    assert_eq!(cycles("count\npool\nhalt"), [28, 1, 2]);
+    assert_eq!(cycles("count\npool\noutput\nhalt"), [28, 1, 1, 1]);
+    // What comes between is taken off; after 27 clocks nothing is left.
+    assert_eq!(cycles("count\npool\noutput\ntiles\ncount"), [28, 1, 1, 1, 25]);
+    let limits = limits();
+    let move_of = |chunks: usize| format!("fill to=0 codes={}", chunks * limits.gather_lanes);
+    assert_eq!(cycles(&format!("count\n{}\ncount", move_of(23))), [28, 26, 2]);
+    assert_eq!(cycles(&format!("count\n{}\ncount", move_of(24))), [28, 27, 1]);
+    assert_eq!(cycles(&format!("{}\ncount", move_of(22))), [27, 1]);
+    assert_eq!(cycles(&format!("{}\ncount", move_of(21))), [26, 2]);
 }
 
 #[test]

@@ -21,6 +21,9 @@ pub struct DeepMachine {
     pub tile_rows: usize,
     /// Columns of a tile, all read in one clock; a multiple of 8.
     pub tile_columns: usize,
+    /// Columns of an output at most, and so bits of a weight: 4 or 8.
+    #[serde(default = "most_columns")]
+    pub weight_bits: usize,
     /// Tiles.
     pub tiles: usize,
     /// Banks that the tiles lie in, for messages and pictures (S000 has four).
@@ -59,9 +62,14 @@ pub struct DeepMachine {
     pub link: LinkConfig,
 }
 
-const BUILT_IN: [(&str, &str); 3] = [
+fn most_columns() -> usize {
+    MOST_COLUMNS
+}
+
+const BUILT_IN: [(&str, &str); 4] = [
     ("tiny-deep", include_str!("../../configs/tiny-deep.toml")),
     ("mnist", include_str!("../../configs/mnist.toml")),
+    ("mnist-small", include_str!("../../configs/mnist-small.toml")),
     ("kws", include_str!("../../configs/kws.toml")),
 ];
 
@@ -116,6 +124,8 @@ impl DeepMachine {
         range("tile_rows", self.tile_rows, 1, 256, "a row group of more rows takes several tiles")?;
         range("tile_columns", self.tile_columns, MOST_COLUMNS, 64, "read further columns as further tiles")?;
         multiple("tile_columns", self.tile_columns, MOST_COLUMNS, "an output's columns must not straddle two tiles")?;
+        range("weight_bits", self.weight_bits, MOST_COLUMNS / 2, MOST_COLUMNS, "outputs have 1, 4 or 8 columns")?;
+        multiple("weight_bits", self.weight_bits, MOST_COLUMNS / 2, "outputs have 1, 4 or 8 columns")?;
         range("tiles", self.tiles, 1, 1 << 16, "a machine has at least one tile")?;
         range("banks", self.banks, 1, self.tiles, "a bank has at least one tile")?;
         range("code_bits", self.code_bits, 1, 8, "requantize the inputs")?;
@@ -238,9 +248,10 @@ impl DeepMachine {
         bits_to_hold(self.column_sum_max())
     }
 
-    /// Bits of the signed sum y of an output of eight columns, sign included: -128 s ..= 127 s for a column sum s.
+    /// Bits of the signed sum y of an output of w = `weight_bits` columns, sign included: -2^(w-1) s ..= (2^(w-1) - 1) s for a
+    /// column sum s.
     pub fn sum_bits(&self) -> usize {
-        let magnitude = self.column_sum_max() << (MOST_COLUMNS - 1);
+        let magnitude = self.column_sum_max() << (self.weight_bits - 1);
         bits_to_hold(magnitude - 1).max(1) + 1
     }
 

@@ -9,8 +9,16 @@ use crate::image_set::DataSet;
 use bitline_golden::network::MapShape;
 
 /// Names of the recipes.
-pub const NAMES: [&str; 7] =
-    ["digits-hidden", "digits-conv", "mnist-dense", "mnist-conv", "mnist-binary", "fashion-dense", "fashion-conv"];
+pub const NAMES: [&str; 8] = [
+    "digits-hidden",
+    "digits-conv",
+    "mnist-dense",
+    "mnist-conv",
+    "mnist-binary",
+    "mnist-small",
+    "fashion-dense",
+    "fashion-conv",
+];
 
 /// Bits of a weight and of a code, where a network is not binary.
 const BITS: usize = 4;
@@ -29,6 +37,15 @@ fn convolutional() -> Vec<LayerPlan> {
     vec![
         LayerPlan::convolution(32, 7, 0, BITS, BITS, 2),
         LayerPlan::convolution(32, 4, 0, BITS, BITS, 2),
+        LayerPlan::classes(10, BITS),
+    ]
+}
+
+/// As many weights as the machine `mnist-small` holds row groups and codes for: 256 codes into the last layer, and 11 x 11 x 6 beside them.
+fn small() -> Vec<LayerPlan> {
+    vec![
+        LayerPlan::convolution(6, 7, 0, BITS, BITS, 2),
+        LayerPlan::convolution(16, 4, 0, BITS, BITS, 2),
         LayerPlan::classes(10, BITS),
     ]
 }
@@ -57,6 +74,7 @@ pub fn named(name: &str, seed: u64) -> Result<DeepConfig, TrainError> {
             let layers = vec![LayerPlan::dense(512, 1, 1), LayerPlan::classes(10, 1)];
             (DataSet::Mnist, 4, layers, 40, 100, 0.006, Augmentation { shift: 1, mirror: false })
         }
+        "mnist-small" => (DataSet::Mnist, 4, small(), 12, 50, 0.006, Augmentation { shift: 1, mirror: false }),
         "fashion-dense" => (DataSet::FashionMnist, 4, dense(), 40, 100, 0.006, Augmentation { shift: 0, mirror: true }),
         "fashion-conv" => {
             (DataSet::FashionMnist, 4, convolutional(), 12, 50, 0.006, Augmentation { shift: 0, mirror: true })

@@ -220,7 +220,7 @@ fn settings_out_of_range_are_refused_with_the_numbers() {
     assert_eq!(
         recipe::named("mnist-huge", 0).unwrap_err().to_string(),
         "there is no network \"mnist-huge\"; there are digits-hidden, digits-conv, mnist-dense, mnist-conv, mnist-binary, \
-         fashion-dense, fashion-conv"
+         mnist-small, fashion-dense, fashion-conv"
     );
 }
 

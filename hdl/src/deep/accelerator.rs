@@ -5,7 +5,7 @@ use super::region_check::RegionCheck;
 use super::region_checksum::RegionChecksum;
 use crate::bus::{Bus, Number};
 use crate::counter::Counter;
-use crate::delay::Delay;
+use crate::delay::{Delay, FlagDelay};
 use crate::link_crc::LinkCrc;
 use crate::link_executor::LinkExecutor;
 use crate::link_receiver::LinkReceiver;
@@ -16,7 +16,8 @@ use crate::register_file::RegisterFile;
 use crate::simulation::HdlError;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::deep_registers::{DeepRegion, FAULT_OFFSET};
-use bitline_golden::registers::{NO_LABEL, RUN_COUNTERS, find};
+use bitline_golden::machine::bits_to_index;
+use bitline_golden::registers::{NO_LABEL, find};
 use rust_hdl::prelude::*;
 
 /// Everything but the UART: link, registers, labels, counters, LEDs, and the core.
@@ -60,8 +61,8 @@ pub struct DeepAccelerator {
     /// What runs the program.
     pub core: DeepCore,
     labels: Memory,
-    label_line: Delay,
-    label_region_line: Delay,
+    label_address_line: Delay,
+    label_region_line: FlagDelay,
     run_counter: Vec<Counter>,
     switch_stage: Vec<DFF<Bit>>,
     button_stage: Vec<DFF<Bit>>,
@@ -72,12 +73,15 @@ pub struct DeepAccelerator {
     run_start: Signal<Local, Bit>,
     clear: Signal<Local, Bit>,
     running: Signal<Local, Bit>,
+    under_way: Signal<Local, Bit>,
     summing: Signal<Local, Bit>,
     memory_word: Bus<Local>,
     region: Bus<Local>,
     one: Number,
     labels_region: Number,
     codes_region: Number,
+    first_kept: Number,
+    end_kept: Number,
     fault_offset: Number,
     fault_at_offset: Number,
     image_word_bits: Number,
@@ -99,17 +103,6 @@ impl DeepAccelerator {
             });
         }
         let core = DeepCore::new(machine, contents);
-        let amounts = [
-            1,
-            1,
-            core.array_reads.bits(),
-            core.row_pulses.bits(),
-            core.conversions.bits(),
-            core.saturations.bits(),
-            core.macs.bits(),
-            1,
-            1,
-        ];
         let width = |name: &str| find(name).width as usize;
         let labels = vec![u64::from(NO_LABEL); machine.slots];
         Ok(Self {
@@ -133,11 +126,12 @@ impl DeepAccelerator {
             frames: ["frames_ok", "frames_bad", "frames_resent"].map(|name| Counter::new(width(name), 1)).into(),
             checksum: RegionChecksum::default(),
             labels: Memory::new(16, machine.slots, &labels),
-            label_line: Delay::new(16, DeepCore::READ_CYCLES - Memory::LATENCY_CYCLES),
-            label_region_line: Delay::new(8, DeepCore::READ_CYCLES),
-            run_counter: std::iter::zip(RUN_COUNTERS, amounts)
-                .map(|(name, amount)| Counter::new(width(name), amount))
-                .collect(),
+            label_address_line: Delay::new(
+                bits_to_index(machine.slots),
+                DeepCore::READ_CYCLES - Memory::LATENCY_CYCLES,
+            ),
+            label_region_line: FlagDelay::new(DeepCore::READ_CYCLES),
+            run_counter: ["cycles", "images", "correct"].map(|name| Counter::new(width(name), 1)).into(),
             switch_stage: (0..2).map(|_| DFF::default()).collect(),
             button_stage: (0..2).map(|_| DFF::default()).collect(),
             switch_served: DFF::default(),
@@ -147,12 +141,15 @@ impl DeepAccelerator {
             run_start: Signal::default(),
             clear: Signal::default(),
             running: Signal::default(),
+            under_way: Signal::default(),
             summing: Signal::default(),
             memory_word: Bus::new(16),
             region: Bus::new(8),
             one: Number::new(1),
             labels_region: Number::new(DeepRegion::Labels as u64),
             codes_region: Number::new(DeepRegion::Codes as u64),
+            first_kept: Number::new(u64::from(find("busy_cycles").offset)),
+            end_kept: Number::new(u64::from(find("images").offset)),
             fault_offset: Number::new(u64::from(FAULT_OFFSET)),
             fault_at_offset: Number::new(u64::from(FAULT_OFFSET) + 1),
             image_word_bits: Number::new(u64::from(machine.image_codes.trailing_zeros()) - 1),
@@ -168,6 +165,7 @@ impl DeepAccelerator {
             && self.transmitter.is_idle()
             && self.link_crc.is_idle()
             && !self.core.running.val()
+            && !self.core.settling.val()
             && !self.checksum.running.val()
             && !self.correct.q.val()
     }
@@ -177,7 +175,7 @@ impl Logic for DeepAccelerator {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, receiver, frame_buffer, executor, transmitter, link_crc, region_check, registers);
-        clock!(self, clock, checksum, core, labels, label_line, label_region_line);
+        clock!(self, clock, checksum, core, labels, label_address_line, label_region_line);
         dff_setup!(self, clock, switch_served, correct, fault_word);
         for i in 0..3 {
             self.frames[i].clock.next = self.clock.val();
@@ -195,16 +193,19 @@ impl Logic for DeepAccelerator {
         self.button_stage[1].d.next = self.button_stage[0].q.val();
         // What a run that was cut has in the pipeline is not counted.
         self.clear.next = self.button_stage[1].q.val() | self.core.cut.val() | self.registers.clear.val();
-        for i in 0..9 {
+        for i in 0..3 {
             self.run_counter[i].clock.next = self.clock.val();
             self.run_counter[i].clear.next = self.clear.val();
+            self.run_counter[i].amount.next = self.one.val();
         }
         self.running.next = self.core.running.val();
+        self.under_way.next = self.core.running.val() | self.core.settling.val();
         self.summing.next = self.checksum.running.val();
         // A frame that is dealt with may store or read: the switch waits for its end.
         self.switch_start.next =
             self.switch_stage[1].q.val() & !self.switch_served.q.val() & !self.receiver.frame_ready.val();
         self.run_start.next = !self.core.running.val()
+            & !self.core.settling.val()
             & !self.checksum.running.val()
             & !self.button_stage[1].q.val()
             & (self.registers.start.val() | self.switch_start.val());
@@ -226,8 +227,10 @@ impl Logic for DeepAccelerator {
         self.executor.payload_length.next = self.receiver.payload_length.val();
         self.executor.range_exists.next = self.region_check.exists.val();
         self.executor.range_writable.next = self.region_check.writable.val();
-        self.executor.busy.next =
-            self.running.val() | self.summing.val() | self.registers.start.val() | self.registers.checksum_start.val();
+        self.executor.busy.next = self.under_way.val()
+            | self.summing.val()
+            | self.registers.start.val()
+            | self.registers.checksum_start.val();
         self.executor.send_ready.next = self.transmitter.send_ready.val();
         self.transmitter.send_begin.next = self.executor.send_begin.val();
         self.transmitter.send_byte.next = self.executor.send_byte.val();
@@ -262,23 +265,26 @@ impl Logic for DeepAccelerator {
         self.registers.frames_ok.next = self.frames[0].value.val();
         self.registers.frames_bad.next = self.frames[1].value.val();
         self.registers.frames_resent.next = self.frames[2].value.val();
-        self.registers.running.next = self.running.val();
+        self.registers.running.next = self.under_way.val();
         self.registers.summing.next = self.summing.val();
         self.registers.sum.next = self.checksum.sum.val();
         self.registers.sums.next = self.checksum.sums.val();
         for i in 0..9 {
-            self.registers.counters[i].next = self.run_counter[i].value.val();
+            self.registers.counters[i].next = 0;
         }
+        self.registers.counters[0].next = self.run_counter[0].value.val();
+        self.registers.counters[7].next = self.run_counter[1].value.val();
+        self.registers.counters[8].next = self.run_counter[2].value.val();
         self.fault_word.d.next = self.core.fault.val();
         if self.executor.offset.val() == self.fault_at_offset.val() {
             self.fault_word.d.next = self.core.fault_at.val();
         }
         self.memory_word.next = self.core.read_data.val();
-        if self.label_region_line.q.val() == self.labels_region.val() {
-            self.memory_word.next = self.label_line.q.val();
+        if self.label_region_line.q.val() {
+            self.memory_word.next = self.labels.read_data.val();
         }
         // A checksum: images and labels from the first slot on, other regions whole.
-        self.checksum.start.next = self.registers.checksum_start.val() & !self.running.val() & !self.run_start.val();
+        self.checksum.start.next = self.registers.checksum_start.val() & !self.under_way.val() & !self.run_start.val();
         self.checksum.abort.next = self.button_stage[1].q.val();
         self.checksum.first_offset.next = 0;
         self.checksum.count.next = self.region_check.sum_words.val();
@@ -295,27 +301,34 @@ impl Logic for DeepAccelerator {
         // Memories: the link writes; the link or the checksum reads; a run reads labels.
         self.region.next = self.executor.region.val();
         self.core.offset.next = self.executor.offset.val();
-        self.labels.read_address.next = self.executor.offset.val();
+        self.label_address_line.d.next = self.executor.offset.val();
         if self.summing.val() {
             self.region.next = self.registers.checksum_region.val();
             self.core.offset.next = self.checksum.read_offset.val();
-            self.labels.read_address.next = self.checksum.read_offset.val();
+            self.label_address_line.d.next = self.checksum.read_offset.val();
         }
+        // As late as the core's words.
+        self.labels.read_address.next = self.label_address_line.q.val();
         if self.running.val() {
             self.labels.read_address.next = self.core.slot.val();
         }
         self.core.region.next = self.region.val();
         self.core.write_enable.next = self.executor.write_enable.val();
         self.core.write_data.next = self.executor.write_data.val();
+        self.core.read_enable.next = self.executor.read_enable.val();
         self.labels.write_enable.next =
             self.executor.write_enable.val() & (self.executor.region.val() == self.labels_region.val());
         self.labels.write_address.next = self.executor.offset.val();
         self.labels.write_data.next = self.executor.write_data.val();
-        self.label_line.d.next = self.labels.read_data.val();
-        self.label_region_line.d.next = self.region.val();
+        self.label_region_line.d.next = self.region.val() == self.labels_region.val();
         self.executor.read_data.next = self.memory_word.val();
         if self.executor.region.val() == 0 {
             self.executor.read_data.next = self.registers.read_data.val();
+            if (self.executor.offset.val() >= self.first_kept.val())
+                & (self.executor.offset.val() < self.end_kept.val())
+            {
+                self.executor.read_data.next = self.memory_word.val();
+            }
             if self.executor.offset.val() >= self.fault_offset.val() {
                 self.executor.read_data.next = self.fault_word.q.val();
             }
@@ -326,30 +339,15 @@ impl Logic for DeepAccelerator {
         self.core.first_slot.next = self.registers.first_slot.val();
         self.core.image_count.next = self.registers.image_count.val();
         self.core.clear.next = self.clear.val();
-        // Counters, in the order of the register map.
+        // Counters; what layers have too is kept by the core.
         self.run_counter[0].enable.next = self.running.val();
-        self.run_counter[0].amount.next = self.one.val();
-        self.run_counter[1].enable.next = true;
-        self.run_counter[1].amount.next = self.core.busy.val();
-        self.run_counter[2].enable.next = true;
-        self.run_counter[2].amount.next = self.core.array_reads.val();
-        self.run_counter[3].enable.next = true;
-        self.run_counter[3].amount.next = self.core.row_pulses.val();
-        self.run_counter[4].enable.next = true;
-        self.run_counter[4].amount.next = self.core.conversions.val();
-        self.run_counter[5].enable.next = true;
-        self.run_counter[5].amount.next = self.core.saturations.val();
-        self.run_counter[6].enable.next = true;
-        self.run_counter[6].amount.next = self.core.macs.val();
-        self.run_counter[7].enable.next = self.core.image_done.val();
-        self.run_counter[7].amount.next = self.one.val();
+        self.run_counter[1].enable.next = self.core.image_done.val();
         // A clock after the image, for the label comes out of its memory late in its clock.
         self.correct.d.next = self.core.image_done.val()
             & self.core.class_valid.val()
             & (self.core.winner.val() == self.labels.read_data.val())
             & !self.clear.val();
-        self.run_counter[8].enable.next = self.correct.q.val();
-        self.run_counter[8].amount.next = self.one.val();
-        self.leds.next = self.run_counter[8].value.val();
+        self.run_counter[2].enable.next = self.correct.q.val();
+        self.leds.next = self.run_counter[2].value.val();
     }
 }

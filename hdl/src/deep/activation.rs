@@ -5,14 +5,11 @@ use super::program_control::fault;
 use super::result_memory::ResultMemory;
 use super::sum_rank::SumRank;
 use super::threshold::Threshold;
-use super::{ADDRESS_BITS, THRESHOLD_CODE_BITS};
+use super::{THRESHOLD_CODE_BITS, address_bits, output_bits};
 use crate::bus::{BitAccess, Bus, Number};
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::bits_to_index;
 use rust_hdl::prelude::*;
-
-/// Bits of what travels with codes: place, square's last window, layer's last outputs.
-const POOL_TAG_BITS: usize = ADDRESS_BITS + 1;
 
 /// Thresholds and pool of a layer whose sums become codes; results and ranking of the last layer.
 ///
@@ -128,6 +125,7 @@ impl Activation {
     pub fn new(machine: &DeepMachine, thresholds: &[[i32; 16]]) -> Self {
         let lanes = machine.output_lanes;
         let word_bits = bits_to_index(machine.thresholds / lanes);
+        let address_bits = address_bits(machine);
         let number = |n: usize| Number::new(n as u64);
         Self {
             clock: Signal::default(),
@@ -135,19 +133,19 @@ impl Activation {
             layer_start: Signal::default(),
             ranks: Signal::default(),
             slot: Bus::new(bits_to_index(machine.slots)),
-            first_entry: Bus::new(16),
+            first_entry: Bus::new(super::entry_bits(machine)),
             bits: Bus::new(3),
             outputs: Bus::new(16),
             valid: Signal::default(),
             lanes: Bus::new(lanes),
             sums: (0..lanes).map(|_| Bus::new(machine.sum_bits())).collect(),
-            word: Bus::new(16),
-            place: Bus::new(ADDRESS_BITS),
+            word: Bus::new(output_bits(machine) - lanes.trailing_zeros() as usize),
+            place: Bus::new(address_bits),
             square_first: Signal::default(),
             square_last: Signal::default(),
             layer_final: Signal::default(),
             store_enable: Signal::default(),
-            store_address: Bus::new(ADDRESS_BITS),
+            store_address: Bus::new(address_bits),
             store_lanes: Bus::new(lanes),
             store_codes: (0..lanes).map(|_| Bus::new(THRESHOLD_CODE_BITS)).collect(),
             layer_done: Signal::default(),
@@ -160,17 +158,17 @@ impl Activation {
             link_data: Bus::new(16),
             read_value: Bus::new(16),
             value: Bus::new(32),
-            threshold: Threshold::with_contents(machine, ADDRESS_BITS + 3 + word_bits, thresholds),
-            pool: Pool::new(machine, POOL_TAG_BITS),
+            threshold: Threshold::with_contents(machine, address_bits + 3 + word_bits, thresholds),
+            pool: Pool::new(machine, address_bits + 1),
             sum_rank: SumRank::new(machine),
             results: ResultMemory::new(machine),
             done: DFF::default(),
             ranked: DFF::default(),
             broken: DFF::default(),
             entry: Bus::new(word_bits),
-            tag: Bus::new(ADDRESS_BITS + 3 + word_bits),
+            tag: Bus::new(address_bits + 3 + word_bits),
             entries_past: Bus::new(17),
-            place_past: Bus::new(ADDRESS_BITS + 1),
+            place_past: Bus::new(address_bits.max(16) + 1),
             place_fault: Bus::new(fault::BITS),
             start_fault: Bus::new(fault::BITS),
             first_flag: Bus::new(1),
@@ -184,11 +182,11 @@ impl Activation {
             entries: number(machine.thresholds),
             most_sums: number(machine.sums),
             codes_end: number(machine.codes),
-            first_bit: number(ADDRESS_BITS),
-            last_bit: number(ADDRESS_BITS + 1),
-            final_bit: number(ADDRESS_BITS + 2),
-            word_bit: number(ADDRESS_BITS + 3),
-            place_mask: number((1 << ADDRESS_BITS) - 1),
+            first_bit: number(address_bits),
+            last_bit: number(address_bits + 1),
+            final_bit: number(address_bits + 2),
+            word_bit: number(address_bits + 3),
+            place_mask: number((1 << address_bits) - 1),
             fault_address: Number::new(fault::ADDRESS),
             fault_threshold: Number::new(fault::THRESHOLD),
             fault_size: Number::new(fault::SIZE),
@@ -206,7 +204,6 @@ impl Logic for Activation {
         self.threshold.lane_valid.next = self.lanes.val();
         for i in 0..self.sums.len() {
             self.threshold.sums[i].next = self.sums[i].val();
-            self.sum_rank.sums[i].next = self.sums[i].val();
             self.results.sums[i].next = self.sums[i].val();
         }
         self.entry.next = (self.first_entry.val() >> self.lane_bits.val()) + self.word.val();
@@ -248,12 +245,11 @@ impl Logic for Activation {
             + (self.pool.pooled_word.val() << self.lane_bits.val());
         // Results.
         self.sum_rank.clear.next = self.cut.val();
-        self.sum_rank.store.next = self.valid.val() & self.ranks.val();
-        self.sum_rank.lane_valid.next = self.lanes.val();
-        self.sum_rank.word.next = self.word.val();
         self.sum_rank.rank.next = self.valid.val() & self.ranks.val() & self.layer_final.val() & !self.cut.val();
         self.sum_rank.count.next = self.outputs.val();
-        self.sum_rank.read_address.next = 0;
+        self.sum_rank.read_data.next = self.results.sum.val();
+        self.results.ranks.next = self.sum_rank.reading.val();
+        self.results.rank_index.next = self.sum_rank.read_index.val();
         self.results.slot.next = self.slot.val();
         self.results.store.next = self.valid.val() & self.ranks.val() & !self.cut.val();
         self.results.lane_valid.next = self.lanes.val();

@@ -1,11 +1,10 @@
 //! The machine behind the link: program, memories, arrays, thresholds, results and counters.
 
-use super::ADDRESS_BITS;
 use super::activation::Activation;
+use super::counter_memory::CounterMemory;
 use super::crossbar::Crossbar;
 use super::feed::Feed;
 use super::instruction_decoder::InstructionDecoder;
-use super::layer_records::LayerRecords;
 use super::program_control::{ProgramControl, fault};
 use super::program_memory::ProgramMemory;
 use super::tile_reader::TileReader;
@@ -16,6 +15,7 @@ use bitline_firmware::isa::Encoded;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::deep_registers::DeepRegion;
 use bitline_golden::machine::{bits_to_hold, bits_to_index};
+use bitline_golden::registers::find;
 use rust_hdl::prelude::*;
 
 /// What the memories hold at power-on.
@@ -38,7 +38,9 @@ pub struct DeepContents {
 /// stored, or sums, which are ranked and kept as the image's result.
 /// **Ports** `start`, `abort`, `first_slot`, `image_count`: a run. `image_done`: an image's program is over; `class_valid`, `winner`: its
 /// verdict. `write_enable`: store `write_data` at `offset` of `region`, while no run is under way; [`DeepCore::READ_CYCLES`] after
-/// an address `read_data` is its word. `clear`: the layers' records are 0. The amounts of the run's counters, one clock each.
+/// an address `read_data` is its word; of region 0 it has the counters of the run but cycles, images and correct, and while a run is under way
+/// these alone, as they stood after its last layer or image. `clear`: all these, and the layers' records, are 0. `settling`: they are about to change. The amounts of
+/// counters, one clock each.
 /// `fault`, `fault_at`: why a run ended early, and at which instruction.
 /// **State** idle at power-on, memories as [`DeepContents`] says.
 #[derive(LogicBlock, Clone, Debug)]
@@ -79,8 +81,12 @@ pub struct DeepCore {
     pub write_data: Bus<In>,
     /// The word read.
     pub read_data: Bus<Out>,
-    /// Clear the layers' records.
+    /// The link reads, while a run is under way.
+    pub read_enable: Signal<In, Bit>,
+    /// Clear the counters.
     pub clear: Signal<In, Bit>,
+    /// What was counted is on its way to the counters.
+    pub settling: Signal<Out, Bit>,
     /// A tile is read.
     pub busy: Bus<Out>,
     /// Planes applied.
@@ -101,7 +107,7 @@ pub struct DeepCore {
     /// The arrays.
     pub crossbar: Crossbar,
     activation: Activation,
-    records: LayerRecords,
+    counters: CounterMemory,
     image_base: Bus<Local>,
     tile_fault: Bus<Local>,
     plane_fault: Bus<Local>,
@@ -111,6 +117,8 @@ pub struct DeepCore {
     cycle_amount: Bus<Local>,
     class_known: DFF<Bit>,
     class_register: Register,
+    record_adjust: Bus<Local>,
+    record_place: Bus<Local>,
     record_word: Bus<Local>,
     record_register: Register,
     value_word: Bus<Local>,
@@ -119,15 +127,16 @@ pub struct DeepCore {
     asked_offset: Register,
     asked_write_data: Register,
     stores: DFF<Bit>,
+    converts: DFF<Bit>,
     region_line: Delay,
     low_line: Delay,
     early_low_line: Delay,
-    record: Vec<Bus<Local>>,
     slot_base: Number,
     slot_bits: Number,
     tiles: Number,
     layers: Number,
     code_bits: Number,
+    weight_bits: Number,
     column_bits: Number,
     fault_tile: Number,
     fault_size: Number,
@@ -138,7 +147,12 @@ pub struct DeepCore {
     results_region: Number,
     layers_region: Number,
     low_mask: Number,
-    counter_mask: Number,
+    reads_place: Number,
+    conversions_place: Number,
+    run_row: Number,
+    run_adjust: Number,
+    counter_bits: Number,
+    all_ones: Number,
 }
 
 impl DeepCore {
@@ -151,15 +165,8 @@ impl DeepCore {
         let crossbar = Crossbar::new(machine, &contents.devices);
         let read_bits = bits_to_hold(machine.plane_lanes);
         let column_bits = machine.tile_columns.trailing_zeros() as usize;
-        let amounts = [
-            1,
-            1,
-            read_bits,
-            crossbar.row_pulses.bits(),
-            read_bits + column_bits,
-            crossbar.saturations.bits(),
-            crossbar.macs.bits(),
-        ];
+        let kept_amounts =
+            [1, 1, read_bits, crossbar.row_pulses.bits(), crossbar.saturations.bits(), crossbar.macs.bits()];
         let number = |n: usize| Number::new(n as u64);
         let region = |region: DeepRegion| Number::new(region as u64);
         let slot_bits = bits_to_index(machine.slots);
@@ -183,20 +190,22 @@ impl DeepCore {
             write_enable: Signal::default(),
             write_data: Bus::new(16),
             read_data: Bus::new(16),
+            read_enable: Signal::default(),
             clear: Signal::default(),
+            settling: Signal::default(),
             busy: Bus::new(1),
-            array_reads: Bus::new(amounts[2]),
-            row_pulses: Bus::new(amounts[3]),
-            conversions: Bus::new(amounts[4]),
-            saturations: Bus::new(amounts[5]),
-            macs: Bus::new(amounts[6]),
+            array_reads: Bus::new(read_bits),
+            row_pulses: Bus::new(crossbar.row_pulses.bits()),
+            conversions: Bus::new(read_bits + column_bits),
+            saturations: Bus::new(crossbar.saturations.bits()),
+            macs: Bus::new(crossbar.macs.bits()),
             program_memory: ProgramMemory::new(machine, &contents.program),
-            decoder: InstructionDecoder::default(),
+            decoder: InstructionDecoder::new(machine),
             feed: Feed::new(machine, &contents.codes),
             reader: TileReader::new(machine),
             activation: Activation::new(machine, &contents.thresholds),
-            records: LayerRecords::new(machine, amounts),
-            image_base: Bus::new(ADDRESS_BITS),
+            counters: CounterMemory::new(machine, kept_amounts),
+            image_base: Bus::new(super::address_bits(machine)),
             tile_fault: Bus::new(fault::BITS),
             plane_fault: Bus::new(fault::BITS),
             planes_read: Bus::new(read_bits),
@@ -205,7 +214,9 @@ impl DeepCore {
             cycle_amount: Bus::new(1),
             class_known: DFF::default(),
             class_register: Register::new(class_bits),
-            record_word: Bus::new(32),
+            record_adjust: Bus::new(16),
+            record_place: Bus::new(4),
+            record_word: Bus::new(32 + column_bits),
             record_register: Register::new(16),
             value_word: Bus::new(32),
             chosen: Register::new(16),
@@ -213,15 +224,16 @@ impl DeepCore {
             asked_offset: Register::new(16),
             asked_write_data: Register::new(16),
             stores: DFF::default(),
+            converts: DFF::default(),
             region_line: Delay::new(8, Self::READ_CYCLES - 2),
             low_line: Delay::new(1, Self::READ_CYCLES - 2),
-            early_low_line: Delay::new(4, 1),
-            record: (0..8).map(|_| Bus::new(32)).collect(),
+            early_low_line: Delay::new(1, 1),
             slot_base: number(machine.codes),
             slot_bits: number(machine.image_codes.trailing_zeros() as usize),
             tiles: number(machine.tiles),
             layers: number(machine.layers),
             code_bits: number(machine.code_bits),
+            weight_bits: number(machine.weight_bits),
             column_bits: number(column_bits),
             fault_tile: Number::new(fault::TILE),
             fault_size: Number::new(fault::SIZE),
@@ -232,7 +244,13 @@ impl DeepCore {
             results_region: region(DeepRegion::Results),
             layers_region: region(DeepRegion::Layers),
             low_mask: number(1),
-            counter_mask: number(7),
+            reads_place: number(2),
+            conversions_place: number(4),
+            run_row: number(machine.layers),
+            // So that the run's counters begin at a multiple of 16, as the layers' records do.
+            run_adjust: Number::new(u64::from((16 - find("cycles").offset % 16) % 16)),
+            counter_bits: number(32),
+            all_ones: number(0xFFFF),
             control,
             crossbar,
         }
@@ -242,23 +260,25 @@ impl DeepCore {
 impl Logic for DeepCore {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, control, program_memory, decoder, feed, reader, crossbar, activation, records);
+        clock!(self, clock, control, program_memory, decoder, feed, reader, crossbar, activation, counters);
         clock!(self, clock, region_line, low_line, early_low_line);
         dff_setup!(self, clock, class_known, class_register, record_register, chosen);
-        dff_setup!(self, clock, asked_region, asked_offset, asked_write_data, stores);
+        dff_setup!(self, clock, asked_region, asked_offset, asked_write_data, stores, converts);
         // The link asks from one place, and memories lie everywhere: a clock for the way.
         self.asked_region.d.next = self.region.val();
         self.asked_offset.d.next = self.offset.val();
         self.asked_write_data.d.next = self.write_data.val();
         self.stores.d.next = self.write_enable.val();
-        // Faults of the reads: a tile that is not there, planes that a code does not have, more outputs than tiles.
+        // Faults of the reads: a tile that is not there, planes that a code or columns that an output does not have, more outputs than tiles.
         self.tile_fault.next = 0;
         if self.reader.read.val() & (self.reader.tile.val() >= self.tiles.val()) {
             self.tile_fault.next = self.fault_tile.val();
         }
         self.plane_fault.next = 0;
         if self.reader.short.val()
-            | (self.control.layer_start.val() & (self.decoder.tiles_planes.val() > self.code_bits.val()))
+            | (self.control.layer_start.val()
+                & ((self.decoder.tiles_planes.val() > self.code_bits.val())
+                    | (self.decoder.tiles_columns.val() > self.weight_bits.val())))
         {
             self.plane_fault.next = self.fault_size.val();
         }
@@ -364,7 +384,6 @@ impl Logic for DeepCore {
         self.crossbar.square_last_in.next = self.feed.square_last.val();
         self.crossbar.final_in.next = self.feed.final_window.val() & self.reader.final_group.val();
         self.crossbar.columns.next = self.decoder.tiles_columns.val();
-        self.crossbar.outputs.next = self.decoder.tiles_outputs.val();
         for i in 0..self.feed.rows.len() {
             self.crossbar.rows[i].next = self.feed.rows[i].val();
         }
@@ -425,54 +444,53 @@ impl Logic for DeepCore {
         self.row_pulses.next = self.crossbar.row_pulses.val();
         self.saturations.next = self.crossbar.saturations.val();
         self.macs.next = self.crossbar.macs.val();
-        self.records.clear.next = self.clear.val();
-        self.records.image_start.next = self.control.image_start.val();
-        self.records.count_start.next = self.control.count_start.val();
-        self.records.layer.next = self.decoder.count_layer.val();
-        self.records.amounts[0].next = self.cycle_amount.val();
-        self.records.amounts[1].next = self.busy_amount.val();
-        self.records.amounts[2].next = self.planes_read.val();
-        self.records.amounts[3].next = self.crossbar.row_pulses.val();
-        self.records.amounts[4].next = self.planes_converted.val();
-        self.records.amounts[5].next = self.crossbar.saturations.val();
-        self.records.amounts[6].next = self.crossbar.macs.val();
-        self.records.read_layer.next = self.asked_offset.q.val() >> 4;
+        self.counters.clear.next = self.clear.val();
+        self.counters.running.next = self.control.running.val();
+        self.counters.image_start.next = self.control.image_start.val();
+        self.counters.image_done.next = self.control.image_done.val();
+        self.counters.count_next.next = self.control.count_next.val();
+        self.counters.count_start.next = self.control.count_start.val();
+        self.counters.layer.next = self.decoder.count_layer.val();
+        self.counters.amounts[0].next = self.cycle_amount.val();
+        self.counters.amounts[1].next = self.busy_amount.val();
+        self.counters.amounts[2].next = self.planes_read.val();
+        self.counters.amounts[3].next = self.crossbar.row_pulses.val();
+        self.counters.amounts[4].next = self.crossbar.saturations.val();
+        self.counters.amounts[5].next = self.crossbar.macs.val();
+        self.settling.next = self.counters.settling.val();
+        self.counters.read_enable.next = self.read_enable.val();
+        self.counters.read_row.next = self.asked_offset.q.val() >> 4;
+        self.record_adjust.next = self.asked_offset.q.val();
+        if self.asked_region.q.val() == 0 {
+            self.counters.read_row.next = self.run_row.val();
+            self.record_adjust.next = self.asked_offset.q.val() + self.run_adjust.val();
+        }
+        self.record_place.next = (self.record_adjust.val() >> 1) & 7;
+        self.counters.read_place.next = self.record_place.val();
+        if self.record_place.val() == self.conversions_place.val() {
+            self.counters.read_place.next = self.reads_place.val();
+        }
+        self.converts.d.next = self.record_place.val() == self.conversions_place.val();
         // What the link reads: each memory's word two clocks after its address, the choice a clock later.
         self.region_line.d.next = self.asked_region.q.val();
         self.low_line.d.next = self.asked_offset.q.val() & self.low_mask.val();
-        self.early_low_line.d.next = self.asked_offset.q.val();
-        self.record_word.next = 0;
-        for i in 0..7 {
-            self.record[i].next = self.records.records[i].val();
-        }
-        self.record[7].next = 0;
+        self.early_low_line.d.next = self.asked_offset.q.val() & self.low_mask.val();
         if !self.control.running.val() {
             self.program_memory.read_address.next = self.asked_offset.q.val() >> 3;
         }
-        if (self.early_low_line.q.val() >> 1) == 0 {
-            self.record_word.next = self.record[0].val();
+        // A conversion for each column of every plane read.
+        self.record_word.next = self.counters.value.val();
+        if self.converts.q.val() {
+            self.record_word.next = self.counters.value.val() << self.column_bits.val();
         }
-        if (self.early_low_line.q.val() >> 1) == 1 {
-            self.record_word.next = self.record[1].val();
-        }
-        if (self.early_low_line.q.val() >> 1) == 2 {
-            self.record_word.next = self.record[2].val();
-        }
-        if (self.early_low_line.q.val() >> 1) == 3 {
-            self.record_word.next = self.record[3].val();
-        }
-        if (self.early_low_line.q.val() >> 1) == 4 {
-            self.record_word.next = self.record[4].val();
-        }
-        if (self.early_low_line.q.val() >> 1) == 5 {
-            self.record_word.next = self.record[5].val();
-        }
-        if (self.early_low_line.q.val() >> 1) == 6 {
-            self.record_word.next = self.record[6].val();
-        }
-        self.record_register.d.next = self.record_word.val();
-        if (self.early_low_line.q.val() & self.low_mask.val()).any() {
-            self.record_register.d.next = self.record_word.val() >> 16;
+        if self.counters.value_valid.val() {
+            self.record_register.d.next = self.record_word.val();
+            if self.early_low_line.q.val().any() {
+                self.record_register.d.next = self.record_word.val() >> 16;
+            }
+            if (self.record_word.val() >> self.counter_bits.val()).any() {
+                self.record_register.d.next = self.all_ones.val();
+            }
         }
         self.value_word.next = self.activation.value.val();
         self.chosen.d.next = 0;
@@ -494,7 +512,7 @@ impl Logic for DeepCore {
                 self.chosen.d.next = self.value_word.val() >> 16;
             }
         }
-        if self.region_line.q.val() == self.layers_region.val() {
+        if (self.region_line.q.val() == self.layers_region.val()) | (self.region_line.q.val() == 0) {
             self.chosen.d.next = self.record_register.q.val();
         }
         self.read_data.next = self.chosen.q.val();

@@ -1,6 +1,5 @@
 //! From a tile's address and the rows it is driven with to the sums of its outputs.
 
-use super::ADDRESS_BITS;
 use super::mac_counter::MacCounter;
 use super::plane_sum::PlaneSum;
 use super::recombination::Recombination;
@@ -8,6 +7,7 @@ use super::row_counter::RowCounter;
 use super::spread::Spread;
 use super::tile_memory::TileMemory;
 use super::window_memory::WindowMemory;
+use super::{address_bits, output_bits, tile_bits};
 use crate::bus::{BitAccess, Bus, Number, ROW_WORDS, WideBus};
 use crate::column_counter::ColumnCounter;
 use crate::column_quantizer::ColumnQuantizer;
@@ -58,8 +58,6 @@ pub struct Crossbar {
     pub final_in: Signal<In, Bit>,
     /// Columns of an output.
     pub columns: Bus<In>,
-    /// Outputs of the layer.
-    pub outputs: Bus<In>,
     /// What is driven.
     pub rows: Vec<WideBus<In, ROW_WORDS>>,
     /// There are outputs.
@@ -121,6 +119,10 @@ pub struct Crossbar {
     square_last_line: FlagDelay,
     final_line: FlagDelay,
     held_word: Register,
+    live: Bus<Local>,
+    live_line: Delay,
+    held_live: Register,
+    now_live: Bus<Local>,
     held_place: Register,
     held_first: DFF<Bit>,
     held_last: DFF<Bit>,
@@ -131,6 +133,7 @@ pub struct Crossbar {
     outputs_before: Bus<Local>,
     present: Bus<Local>,
     lane_bits: Number,
+    lane_mask: Number,
     one: Number,
     output_lanes: Number,
     row_word_bits: Number,
@@ -161,37 +164,39 @@ impl Crossbar {
         let count = Self::count_cycles(machine);
         let (done, leave) = (count + PlaneSum::LATENCY_CYCLES, Self::latency_cycles(machine));
         let counters = columns * planes;
-        let word_bits = 16;
+        let lane_bits = machine.output_lanes.trailing_zeros() as usize;
+        let word_bits = output_bits(machine) - lane_bits;
+        let live_bits = bits_to_hold(columns + machine.output_lanes - 1);
+        let address_bits = address_bits(machine);
         let (column_bits, row_word_bits) = (columns.trailing_zeros() as usize, column_words(machine).trailing_zeros());
         let saturation_counter = SaturationCounter::new(counters);
         let mac_counter = MacCounter::new(machine);
         let number = |n: usize| Number::new(n as u64);
-        let last = |columns: usize| number(Recombination::emissions(machine, columns) - 1);
+        let last = |columns: usize| number(Recombination::emissions(machine, columns.min(machine.weight_bits)) - 1);
         let quantizer = || ColumnQuantizer::of_rows(rows, &machine.conductance, &machine.quantizer);
         let plane_group_bits = bits_to_index(machine.code_bits / planes);
         Self {
             clock: Signal::default(),
             cut: Signal::default(),
             read: Signal::default(),
-            tile: Bus::new(16),
+            tile: Bus::new(tile_bits(machine)),
             live_rows: Bus::new(bits_to_hold(rows)),
             live_outputs: Bus::new(bits_to_hold(columns)),
             plane_group: Bus::new(plane_group_bits),
             first: Signal::default(),
             last: Signal::default(),
-            first_output: Bus::new(16),
-            place_in: Bus::new(ADDRESS_BITS),
+            first_output: Bus::new(output_bits(machine)),
+            place_in: Bus::new(address_bits),
             square_first_in: Signal::default(),
             square_last_in: Signal::default(),
             final_in: Signal::default(),
             columns: Bus::new(4),
-            outputs: Bus::new(16),
             rows: (0..planes).map(|_| WideBus::new(rows)).collect(),
             valid: Signal::default(),
             lanes: Bus::new(machine.output_lanes),
             sums: (0..machine.output_lanes).map(|_| Bus::new(machine.sum_bits())).collect(),
             word: Bus::new(word_bits),
-            place: Bus::new(ADDRESS_BITS),
+            place: Bus::new(address_bits),
             square_first: Signal::default(),
             square_last: Signal::default(),
             layer_final: Signal::default(),
@@ -212,7 +217,7 @@ impl Crossbar {
             recombination: Recombination::new(machine),
             saturation_counter,
             mac_counter,
-            tile_line: Delay::new(16, WindowMemory::LATENCY_CYCLES - TileMemory::LATENCY_CYCLES),
+            tile_line: Delay::new(tile_bits(machine), WindowMemory::LATENCY_CYCLES - TileMemory::LATENCY_CYCLES),
             link_column: Bus::new(column_bits),
             link_row_word: Bus::new(row_word_bits.max(1) as usize),
             read_line: FlagDelay::new(count),
@@ -221,24 +226,29 @@ impl Crossbar {
             plane_group_line: Delay::new(plane_group_bits, count),
             columns_line: Delay::new(4, done),
             odd_line: FlagDelay::new(done),
-            group_number: Bus::new(16),
+            group_number: Bus::new(output_bits(machine)),
             group_word: Bus::new(word_bits),
             group_word_line: Delay::new(word_bits, leave),
-            place_line: Delay::new(ADDRESS_BITS, leave),
+            place_line: Delay::new(address_bits, leave),
             square_first_line: FlagDelay::new(leave),
             square_last_line: FlagDelay::new(leave),
             final_line: FlagDelay::new(leave),
             held_word: Register::new(word_bits),
-            held_place: Register::new(ADDRESS_BITS),
+            live: Bus::new(live_bits),
+            live_line: Delay::new(live_bits, leave),
+            held_live: Register::new(live_bits),
+            now_live: Bus::new(live_bits),
+            held_place: Register::new(address_bits),
             held_first: DFF::default(),
             held_last: DFF::default(),
             held_final: DFF::default(),
             now_word: Bus::new(word_bits),
             now_final: Bus::new(1),
             last_emission: Bus::new(bits_to_index(columns)),
-            outputs_before: Bus::new(20),
-            present: Bus::new(20),
-            lane_bits: number(machine.output_lanes.trailing_zeros() as usize),
+            outputs_before: Bus::new(live_bits),
+            present: Bus::new(live_bits),
+            lane_bits: number(lane_bits),
+            lane_mask: number(machine.output_lanes - 1),
             one: number(1),
             output_lanes: number(machine.output_lanes),
             row_word_bits: number(row_word_bits as usize),
@@ -259,8 +269,8 @@ impl Logic for Crossbar {
     fn update(&mut self) {
         clock!(self, clock, tile_memory, plane_sum, recombination, saturation_counter, mac_counter, tile_line);
         clock!(self, clock, read_line, first_line, last_line, plane_group_line, columns_line, odd_line);
-        clock!(self, clock, group_word_line, place_line, square_first_line, square_last_line, final_line);
-        dff_setup!(self, clock, held_word, held_place, held_first, held_last, held_final);
+        clock!(self, clock, live_line, group_word_line, place_line, square_first_line, square_last_line, final_line);
+        dff_setup!(self, clock, held_live, held_word, held_place, held_first, held_last, held_final);
         // Devices.
         self.link_row_word.next = self.link_offset.val() & self.row_word_mask.val();
         self.link_column.next = (self.link_offset.val() >> self.row_word_bits.val()) & self.column_mask.val();
@@ -327,6 +337,9 @@ impl Logic for Crossbar {
         self.recombination.group_low.next = self.odd_line.q.val() & (self.columns_line.q.val() == 8);
         self.group_word.next = self.first_output.val() >> self.lane_bits.val();
         self.group_word_line.d.next = self.group_word.val();
+        // Outputs up to the group's last, from the beginning of its first word.
+        self.live.next = (self.first_output.val() & self.lane_mask.val()) + self.live_outputs.val();
+        self.live_line.d.next = self.live.val();
         self.place_line.d.next = self.place_in.val();
         self.square_first_line.d.next = self.square_first_in.val();
         self.square_last_line.d.next = self.square_last_in.val();
@@ -339,6 +352,7 @@ impl Logic for Crossbar {
             self.last_emission.next = self.last_of_8.val();
         }
         self.now_word.next = self.held_word.q.val();
+        self.now_live.next = self.held_live.q.val();
         self.place.next = self.held_place.q.val();
         self.square_first.next = self.held_first.q.val();
         self.square_last.next = self.held_last.q.val();
@@ -348,6 +362,7 @@ impl Logic for Crossbar {
         }
         if self.recombination.emission.val() == 0 {
             self.now_word.next = self.group_word_line.q.val();
+            self.now_live.next = self.live_line.q.val();
             self.place.next = self.place_line.q.val();
             self.square_first.next = self.square_first_line.q.val();
             self.square_last.next = self.square_last_line.q.val();
@@ -358,6 +373,7 @@ impl Logic for Crossbar {
         }
         if self.recombination.valid.val() & (self.recombination.emission.val() == 0) {
             self.held_word.d.next = self.group_word_line.q.val();
+            self.held_live.d.next = self.live_line.q.val();
             self.held_place.d.next = self.place_line.q.val();
             self.held_first.d.next = self.square_first_line.q.val();
             self.held_last.d.next = self.square_last_line.q.val();
@@ -371,12 +387,12 @@ impl Logic for Crossbar {
             self.sums[i].next = self.recombination.sums[i].val();
         }
         // Lanes beyond the layer's last output are left out.
-        self.outputs_before.next = (self.now_word.val() + self.recombination.emission.val()) << self.lane_bits.val();
+        self.outputs_before.next = self.recombination.emission.val() << self.lane_bits.val();
         self.present.next = self.output_lanes.val();
-        if self.outputs_before.val() >= self.outputs.val() {
+        if self.outputs_before.val() >= self.now_live.val() {
             self.present.next = 0;
-        } else if (self.outputs_before.val() + self.output_lanes.val()) > self.outputs.val() {
-            self.present.next = self.outputs.val() + self.modulus.val() - self.outputs_before.val();
+        } else if (self.outputs_before.val() + self.output_lanes.val()) > self.now_live.val() {
+            self.present.next = self.now_live.val() + self.modulus.val() - self.outputs_before.val();
         }
         self.lanes.next = self.recombination.lane_valid.val()
             & ((self.one.val() << self.present.val()) + self.modulus.val() - self.one.val());

@@ -1,6 +1,5 @@
 //! From a layer's windows to the rows that its tiles drive.
 
-use super::ADDRESS_BITS;
 use super::code_memory::CodeMemory;
 use super::code_rotator::CodeRotator;
 use super::gatherer::Gatherer;
@@ -8,6 +7,7 @@ use super::program_control::fault;
 use super::window_memory::WindowMemory;
 use super::window_walk::WindowWalk;
 use super::write_select::WriteSelect;
+use super::{address_bits, step_bits};
 use crate::bus::{BitAccess, Bus, Number, ROW_WORDS, WideBus};
 use crate::delay::{Delay, FlagDelay};
 use crate::register::Register;
@@ -206,6 +206,7 @@ impl Feed {
     /// The feed of a machine, with what its code memory holds at power-on.
     pub fn new(machine: &DeepMachine, contents: &[u8]) -> Self {
         let gatherer = Gatherer::new(machine);
+        let (address_bits, step_bits) = (address_bits(machine), step_bits(machine));
         let row_bits = bits_to_index(machine.tile_rows);
         let group_bits = gatherer.row_group.bits();
         let memory_bits = bits_to_index(machine.memory_codes());
@@ -222,28 +223,28 @@ impl Feed {
             fills: Signal::default(),
             move_done: Signal::default(),
             cut: Signal::default(),
-            image_base: Bus::new(ADDRESS_BITS),
-            base: Bus::new(16),
+            image_base: Bus::new(address_bits),
+            base: Bus::new(step_bits),
             of_image: Bus::new(1),
-            pitch: Bus::new(16),
+            pitch: Bus::new(step_bits),
             segments: Bus::new(16),
             codes: Bus::new(16),
-            step_x: Bus::new(16),
-            step_y: Bus::new(16),
+            step_x: Bus::new(step_bits),
+            step_y: Bus::new(step_bits),
             bias: Bus::new(8),
             size: Bus::new(4),
-            pool_step_x: Bus::new(16),
-            pool_step_y: Bus::new(16),
+            pool_step_x: Bus::new(step_bits),
+            pool_step_y: Bus::new(step_bits),
             wide: Bus::new(16),
             high: Bus::new(16),
-            place_base: Bus::new(16),
-            place_step_x: Bus::new(16),
-            place_step_y: Bus::new(16),
-            copy_from: Bus::new(16),
+            place_base: Bus::new(step_bits),
+            place_step_x: Bus::new(step_bits),
+            place_step_y: Bus::new(step_bits),
+            copy_from: Bus::new(step_bits),
             copy_of_image: Bus::new(1),
-            copy_to: Bus::new(16),
+            copy_to: Bus::new(step_bits),
             copy_codes: Bus::new(16),
-            fill_to: Bus::new(16),
+            fill_to: Bus::new(step_bits),
             fill_codes: Bus::new(16),
             fill_value: Bus::new(8),
             released: Signal::default(),
@@ -251,7 +252,7 @@ impl Feed {
             ready: Bus::new(17),
             group_end: Bus::new(17),
             row_end: Bus::new(row_bits),
-            place: Bus::new(ADDRESS_BITS),
+            place: Bus::new(address_bits),
             square_first: Signal::default(),
             square_last: Signal::default(),
             final_window: Signal::default(),
@@ -261,7 +262,7 @@ impl Feed {
             read_rows: Bus::new(bits_to_hold(machine.tile_rows)),
             rows: (0..planes).map(|_| WideBus::new(machine.tile_rows)).collect(),
             store_enable: Signal::default(),
-            store_address: Bus::new(ADDRESS_BITS),
+            store_address: Bus::new(address_bits),
             store_lanes: Bus::new(machine.output_lanes),
             store_codes: (0..machine.output_lanes).map(|_| Bus::new(super::THRESHOLD_CODE_BITS)).collect(),
             link_enable: Signal::default(),
@@ -270,13 +271,13 @@ impl Feed {
             link_reads: Signal::default(),
             link_codes: Bus::new(16),
             faults: Bus::new(fault::BITS),
-            walk: WindowWalk::default(),
+            walk: WindowWalk::new(machine),
             code_memory: CodeMemory::with_contents(machine, contents),
             rotator: CodeRotator::new(machine),
             write_select: WriteSelect::new(machine),
             window_memory: WindowMemory::new(machine),
-            window: Bus::new(ADDRESS_BITS),
-            move_base: Bus::new(ADDRESS_BITS),
+            window: Bus::new(address_bits),
+            move_base: Bus::new(address_bits),
             amount: Bus::new(lane_bits),
             position: Bus::new(position_bits),
             amount_line: Delay::new(lane_bits, CodeMemory::LATENCY_CYCLES),
@@ -296,27 +297,27 @@ impl Feed {
             ready_1: Register::new(17),
             group_end_register: Register::new(17),
             row_end_register: Register::new(row_bits),
-            place_0: Register::new(ADDRESS_BITS),
-            place_1: Register::new(ADDRESS_BITS),
+            place_0: Register::new(address_bits),
+            place_1: Register::new(address_bits),
             first_0: DFF::default(),
             first_1: DFF::default(),
             last_0: DFF::default(),
             last_1: DFF::default(),
             final_0: DFF::default(),
             final_1: DFF::default(),
-            taken_place: Register::new(ADDRESS_BITS),
+            taken_place: Register::new(address_bits),
             taken_first: DFF::default(),
             taken_last: DFF::default(),
             taken_final: DFF::default(),
-            reading_end: Register::new(ADDRESS_BITS + 1),
-            moving_end: Register::new(ADDRESS_BITS + 1),
+            reading_end: Register::new(address_bits + 1),
+            moving_end: Register::new(address_bits + 1),
             reads_codes: DFF::default(),
             moves_codes: DFF::default(),
             broken: DFF::default(),
-            read_limit: Register::new(ADDRESS_BITS),
+            read_limit: Register::new(address_bits),
             address_fault: Bus::new(fault::BITS),
             size_fault: Bus::new(fault::BITS),
-            distance: Register::new(16),
+            distance: Register::new(step_bits),
             copies: DFF::default(),
             codes_end: number(machine.codes),
             image_codes: number(machine.image_codes),

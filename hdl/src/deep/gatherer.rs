@@ -1,7 +1,7 @@
 //! Gathers windows from the code memory.
 
 use crate::bus::{BitAccess, Bus, Number};
-use crate::deep::ADDRESS_BITS;
+use crate::deep::{address_bits, step_bits};
 use crate::register::Register;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::{bits_to_hold, bits_to_index};
@@ -110,6 +110,7 @@ impl Gatherer {
     /// The gatherer of a machine.
     pub fn new(machine: &DeepMachine) -> Self {
         let count_bits = bits_to_hold(machine.gather_lanes);
+        let (address_bits, step_bits) = (address_bits(machine), step_bits(machine));
         let row_bits = bits_to_index(machine.tile_rows);
         // A window may begin in the last row group that exists, and end after it: seen as a fault.
         let group_bits = bits_to_hold(machine.row_groups) + 1;
@@ -118,22 +119,22 @@ impl Gatherer {
             start: Signal::default(),
             abort: Signal::default(),
             walk_valid: Signal::default(),
-            walk_window: Bus::new(ADDRESS_BITS),
+            walk_window: Bus::new(address_bits),
             walk_take: Signal::default(),
             segments: Bus::new(16),
             codes: Bus::new(16),
-            pitch: Bus::new(16),
+            pitch: Bus::new(step_bits),
             bias: Bus::new(8),
             released: Signal::default(),
             move_start: Signal::default(),
             move_constant: Signal::default(),
-            move_from: Bus::new(ADDRESS_BITS),
-            move_to: Bus::new(16),
+            move_from: Bus::new(address_bits),
+            move_to: Bus::new(step_bits),
             move_codes: Bus::new(16),
             moving: Signal::default(),
             chunk: Signal::default(),
-            source: Bus::new(ADDRESS_BITS),
-            target: Bus::new(ADDRESS_BITS),
+            source: Bus::new(address_bits),
+            target: Bus::new(address_bits),
             count: Bus::new(count_bits),
             constant: Signal::default(),
             half: Signal::default(),
@@ -150,13 +151,13 @@ impl Gatherer {
             is_moving: DFF::default(),
             half_register: DFF::default(),
             held: Register::new(2),
-            segment: Register::new(ADDRESS_BITS),
-            current: Register::new(ADDRESS_BITS),
+            segment: Register::new(address_bits),
+            current: Register::new(address_bits),
             left: Register::new(16),
             segments_left: Register::new(16),
             row_group_register: Register::new(group_bits),
             row_register: Register::new(row_bits),
-            target_register: Register::new(ADDRESS_BITS),
+            target_register: Register::new(address_bits),
             going: Signal::default(),
             ends: Signal::default(),
             segment_ends: Signal::default(),

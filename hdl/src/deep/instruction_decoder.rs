@@ -1,8 +1,10 @@
 //! Decodes instructions, and keeps what they set up.
 
 use crate::bus::{Bus, WideBus};
+use crate::deep::{entry_bits, step_bits, tile_bits};
 use crate::verilog::literal;
 use bitline_firmware::isa::{Field, Instruction, OPERATIONS, Opcode, WORDS};
+use bitline_golden::deep_machine::DeepMachine;
 use rust_hdl::prelude::*;
 
 /// 64-bit words of an instruction.
@@ -14,7 +16,8 @@ pub const INSTRUCTION_WORDS: usize = WORDS / 4;
 ///
 /// **Function** `load` takes `words` as the next instruction: a clock later `opcode` is its word 0, and `legal` tells that
 /// the operation exists, that no bit outside its fields is set, and that every field lies in its range. `apply` copies the
-/// fields of the instruction shown to the outputs of the same names, which keep them until the operation comes again.
+/// fields of the instruction shown to the outputs of the same names, which keep them until the operation comes again. Of addresses
+/// and steps, of the first tile and of the first entry as many bits are kept as tell all that exist and one more, which stands for every larger number.
 /// **Timing** one clock each. **State** all 0 at power-on.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct InstructionDecoder {
@@ -99,18 +102,31 @@ pub struct InstructionDecoder {
     _shown: [u16; WORDS],
 }
 
-/// The bus of a field.
-fn bus(opcode: Opcode, name: &str) -> Bus<Out> {
-    Bus::new(field(opcode, name).bits as usize)
+/// Bits of a field that a machine keeps.
+fn kept_bits(machine: &DeepMachine, opcode: Opcode, name: &str) -> usize {
+    use Opcode::{Copy, Fill, Output, Pool, Thresholds, Tiles, Window};
+    let bits = field(opcode, name).bits as usize;
+    match (opcode, name) {
+        (Window, "base" | "pitch" | "step_x" | "step_y")
+        | (Pool, "step_x" | "step_y")
+        | (Output, _)
+        | (Copy, "from" | "to")
+        | (Fill, "to") => bits.min(step_bits(machine)),
+        (Tiles, "first") => bits.min(tile_bits(machine)),
+        (Thresholds, "first") => bits.min(entry_bits(machine)),
+        _ => bits,
+    }
 }
 
 fn field(opcode: Opcode, name: &str) -> &'static Field {
     opcode.operation().fields.iter().find(|field| field.name == name).expect("a field of this operation")
 }
 
-impl Default for InstructionDecoder {
-    fn default() -> Self {
+impl InstructionDecoder {
+    /// The decoder of a machine.
+    pub fn new(machine: &DeepMachine) -> Self {
         use Opcode::{Copy, Count, Fill, Output, Pool, Read, Thresholds, Tiles, Window};
+        let bus = |opcode, name| Bus::new(kept_bits(machine, opcode, name));
         Self {
             clock: Signal::default(),
             load: Signal::default(),
@@ -159,6 +175,11 @@ impl Default for InstructionDecoder {
 impl InstructionDecoder {
     /// Clocks from `load` to `opcode`, and from `apply` to the fields.
     pub const LATENCY_CYCLES: u64 = 1;
+
+    /// Bits of the fields that are kept.
+    fn widths(&self) -> [usize; 32] {
+        self.clone().kept().map(|bus| bus.bits())
+    }
 
     /// The fields that are kept, operation by operation in the order of the table.
     fn kept(&mut self) -> [&mut Bus<Out>; 32] {
@@ -211,7 +232,8 @@ impl Logic for InstructionDecoder {
                 let shown = self._shown;
                 for (bus, (_, opcode, field)) in self.kept().into_iter().zip(fields()) {
                     if shown[0] == opcode as u16 {
-                        bus.next = u64::from(shown[field.word]) >> field.low & ((1 << field.bits) - 1);
+                        let value = u64::from(shown[field.word]) >> field.low & ((1 << field.bits) - 1);
+                        bus.next = value.min((1 << bus.bits()) - 1);
                     }
                 }
             }
@@ -273,12 +295,16 @@ impl Logic for InstructionDecoder {
             "always @(posedge clock) if (load) begin\n  shown <= words;\n  legal <= {};\nend\n",
             cases.join("\n    || ")
         );
-        for (operation, opcode, field) in fields() {
+        for ((operation, opcode, field), bits) in fields().zip(self.widths()) {
             let (name, low) = (format!("{operation}_{}", field.name), 16 * field.word + field.low as usize);
+            let end = low + field.bits as usize;
+            let mut value = format!("shown[{}:{low}]", low + bits - 1);
+            if low + bits < end {
+                value += &format!(" | {{{bits}{{|shown[{}:{}]}}}}", end - 1, low + bits);
+            }
             text += &format!(
-                "initial {name} = 0;\nalways @(posedge clock) if (apply && shown[15:0] == {}) {name} <= shown[{}:{low}];\n",
-                literal(16, opcode as u64),
-                low + field.bits as usize - 1
+                "initial {name} = 0;\nalways @(posedge clock) if (apply && shown[15:0] == {}) {name} <= {value};\n",
+                literal(16, opcode as u64)
             );
         }
         Verilog::Custom(text)

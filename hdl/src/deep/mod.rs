@@ -8,11 +8,11 @@ pub mod activation;
 pub mod code_memory;
 pub mod code_rotator;
 pub mod core;
+pub mod counter_memory;
 pub mod crossbar;
 pub mod feed;
 pub mod gatherer;
 pub mod instruction_decoder;
-pub mod layer_records;
 pub mod mac_counter;
 pub mod plane_sum;
 pub mod pool;
@@ -38,10 +38,34 @@ use crate::bus::Words;
 use crate::memory::initial_words;
 use crate::verilog::range;
 use bitline_golden::deep_machine::DeepMachine;
-use bitline_golden::machine::bits_to_hold;
+use bitline_golden::machine::{bits_to_hold, bits_to_index};
 
-/// Bits of an address of the code memory while it is added to: a step of 65,535 on an address that exists never wraps.
-pub const ADDRESS_BITS: usize = 18;
+/// Bits of an address of the code memory, or of a step, as an instruction's field is kept: a number too large for them, which leads to no code
+/// that exists, is their largest.
+pub fn step_bits(machine: &DeepMachine) -> usize {
+    (bits_to_index(machine.memory_codes()) + 1).min(16)
+}
+
+/// Bits of an address of the code memory while it is added to: the largest step on an address that exists never wraps.
+pub fn address_bits(machine: &DeepMachine) -> usize {
+    bits_to_index((1 << bits_to_index(machine.memory_codes())) + (1 << step_bits(machine)))
+}
+
+/// Bits of a tile's number as it is kept: all ones is none that exists.
+pub fn tile_bits(machine: &DeepMachine) -> usize {
+    (bits_to_index(machine.tiles) + 1).min(16)
+}
+
+/// Bits of a threshold entry as it is kept: all ones is none that exists.
+pub fn entry_bits(machine: &DeepMachine) -> usize {
+    (bits_to_index(machine.thresholds) + 1).min(16)
+}
+
+/// Bits of the number of an output: those of a layer that is not faulty have a threshold, or a place in a result.
+pub fn output_bits(machine: &DeepMachine) -> usize {
+    let outputs = machine.thresholds.max(machine.sums.next_multiple_of(machine.output_lanes));
+    bits_to_index(outputs).max(machine.output_lanes.trailing_zeros() as usize + 1)
+}
 
 /// 64-bit words of a [`crate::bus::WideBus`] that carries `gather_lanes` codes: at most 64 codes of 8 bits.
 pub const CODE_WORDS: usize = 8;

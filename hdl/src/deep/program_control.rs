@@ -2,7 +2,7 @@
 
 use crate::bus::{BitAccess, Bus, Number};
 use crate::register::Register;
-use bitline_firmware::isa::Opcode;
+use bitline_firmware::isa::{COUNT_SPACING_CYCLES, IMAGE_CYCLES, Opcode};
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::{bits_to_hold, bits_to_index};
 use rust_hdl::prelude::*;
@@ -24,8 +24,8 @@ pub enum ControlState {
 ///
 /// **Function** for `image_count` images from slot `first_slot`: the program from its first instruction to `halt`. Operations
 /// that set something up take one clock each, for the next instructions are fetched and decoded meanwhile; `read`,
-/// `classify`, `copy` and `fill` take what the layer or the move takes, and one or two clocks more; `count` and `halt` wait for a
-/// `count` in the two clocks before.
+/// `classify`, `copy` and `fill` take what the layer or the move takes, and one or two clocks more; `halt` waits for a
+/// `count` in the two clocks before, `count` until [`COUNT_SPACING_CYCLES`] have passed since the last one or the clock before the image.
 /// **Ports** `start`, `abort`: begin and end a run. `program_address`: the instruction to read. To and from the decoder:
 /// `load`, `apply`, `opcode`, `legal`. `layer_start`, `move_start`: one clock, fields in place; `ranks`, `fills`: which kind it
 /// is. `layer_done`, `move_done`: it is over. `count_start`: one clock, what was counted belongs to the layer of the `count`.
@@ -70,6 +70,8 @@ pub struct ProgramControl {
     pub fills: Signal<Out, Bit>,
     /// The move is over.
     pub move_done: Signal<In, Bit>,
+    /// `count_start` comes in the next clock.
+    pub count_next: Signal<Out, Bit>,
     /// What was counted belongs to a layer.
     pub count_start: Signal<Out, Bit>,
     /// Kinds of fault found in what is under way.
@@ -98,6 +100,7 @@ pub struct ProgramControl {
     fills_register: DFF<Bit>,
     counted: DFF<Bit>,
     counted_before: DFF<Bit>,
+    since_count: Register,
     slot_register: Register,
     images_left: Register,
     watch: Register,
@@ -132,6 +135,8 @@ pub struct ProgramControl {
     instructions: Number,
     watch_bit: Number,
     less_one: Number,
+    count_spacing: Number,
+    image_cycles: Number,
     drain_cycles: Number,
     fault_illegal: Number,
     fault_end: Number,
@@ -192,6 +197,7 @@ impl ProgramControl {
             move_start: Signal::default(),
             fills: Signal::default(),
             move_done: Signal::default(),
+            count_next: Signal::default(),
             count_start: Signal::default(),
             layer_faults: Bus::new(fault::BITS),
             image_start: Signal::default(),
@@ -211,6 +217,7 @@ impl ProgramControl {
             fills_register: DFF::default(),
             counted: DFF::default(),
             counted_before: DFF::default(),
+            since_count: Register::new(bits_to_hold(COUNT_SPACING_CYCLES as usize)),
             slot_register: Register::new(slot_bits),
             images_left: Register::new(bits_to_hold(machine.slots)),
             watch: Register::new(machine.watchdog_bits + 1),
@@ -245,6 +252,8 @@ impl ProgramControl {
             instructions: number(machine.instructions as u64),
             watch_bit: number(machine.watchdog_bits as u64),
             less_one: number(0xFFFF),
+            count_spacing: number(u64::from(COUNT_SPACING_CYCLES)),
+            image_cycles: number(u64::from(IMAGE_CYCLES)),
             drain_cycles: number(Self::DRAIN_CYCLES),
             fault_illegal: number(fault::ILLEGAL),
             fault_end: number(fault::END),
@@ -259,7 +268,18 @@ impl Logic for ProgramControl {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, state, word_valid, shown_valid, at, shown_at, set_up, ranks_register, fills_register);
-        dff_setup!(self, clock, counted, counted_before, slot_register, images_left, watch, found, drain_left);
+        dff_setup!(
+            self,
+            clock,
+            counted,
+            counted_before,
+            since_count,
+            slot_register,
+            images_left,
+            watch,
+            found,
+            drain_left
+        );
         dff_setup!(self, clock, fault_register, fault_at_register, fault_at_next);
         self.running.next = self.state.q.val() != ControlState::Idle;
         self.cut.next = self.state.q.val() == ControlState::Drain;
@@ -277,13 +297,23 @@ impl Logic for ProgramControl {
         self.is_classify.next = self.opcode.val() == self.classify.val();
         self.is_move.next = (self.opcode.val() == self.copy.val()) | (self.opcode.val() == self.fill.val());
         self.is_count.next = self.opcode.val() == self.count.val();
-        // A `count` takes two more clocks, for which others of them, and `halt`, wait.
-        self.waits.next =
-            (self.is_halt.val() | self.is_count.val()) & (self.counted.q.val() | self.counted_before.q.val());
+        // A `count` takes two more clocks, for which `halt` waits, and some more until the next one.
+        self.waits.next = (self.is_halt.val() & (self.counted.q.val() | self.counted_before.q.val()))
+            | (self.is_count.val() & (self.since_count.q.val() != self.count_spacing.val()));
         self.executed.next = (self.state.q.val() == ControlState::Run) & self.shown_valid.q.val() & !self.waits.val();
         self.apply.next = self.executed.val();
+        self.count_next.next = self.executed.val() & self.is_count.val();
         self.counted.d.next = self.executed.val() & self.is_count.val();
         self.counted_before.d.next = self.counted.q.val();
+        if self.since_count.q.val() != self.count_spacing.val() {
+            self.since_count.d.next = self.since_count.q.val() + 1;
+        }
+        if self.executed.val() & self.is_count.val() {
+            self.since_count.d.next = 1;
+        }
+        if self.state.q.val() == ControlState::Fetch {
+            self.since_count.d.next = self.image_cycles.val();
+        }
         // What is wrong with the instruction executed, before it begins anything.
         self.faulty.next = 0;
         if self.executed.val() {

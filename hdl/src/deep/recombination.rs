@@ -16,6 +16,7 @@ use rust_hdl::prelude::*;
 /// `output_lanes`. Where eight columns leave half a word over (`tile_columns` / 8 is an odd number of half words), the
 /// outputs of a group with `group_low` start in the upper half of the lanes, so that the outputs of a layer stay in the order of
 /// its lanes; other lanes are not valid.
+/// A machine of `weight_bits` = 4 takes 8 for 4.
 /// **Ports** `take` captures `column_sums`, `active_sum`, `columns` and `group_low` (lowest bit of the output group's
 /// number). [`Recombination::LATENCY_CYCLES`] later the first emission leaves, the others in the clocks after it:
 /// `valid`, `emission` (its number), `lane_valid` (bit e for lane e), `sums[e]`. What is not valid keeps what it showed;
@@ -47,6 +48,7 @@ pub struct Recombination {
     /// y, one a lane.
     pub sums: Vec<Bus<Out>>,
     _tile_columns: usize,
+    _has_eight: bool,
     _held: Vec<u64>,
     _active: u64,
     _mode: Mode,
@@ -109,6 +111,7 @@ impl Recombination {
             lane_valid: Bus::new(lanes),
             sums: (0..lanes).map(|_| Bus::new(machine.sum_bits())).collect(),
             _tile_columns: columns,
+            _has_eight: machine.weight_bits == MOST_COLUMNS,
             _held: vec![0; columns],
             _active: 0,
             _mode: Mode::One,
@@ -182,8 +185,8 @@ impl Logic for Recombination {
             self._active = self.active_sum.val();
             self._odd = self.group_low.val();
             self._mode = match self.columns.val() {
-                8 => Mode::Eight,
-                4 => Mode::Four,
+                8 if self._has_eight => Mode::Eight,
+                4 | 8 => Mode::Four,
                 _ => Mode::One,
             };
         } else if self._running {
@@ -206,13 +209,15 @@ impl Logic for Recombination {
         let mut text = format!(
             "reg running = 0, odd = 0, is_four = 0, is_eight = 0;\nreg {index}index = 0;\nreg {}active = 0;\n\
              wire {index}last_index = is_eight ? {} : is_four ? {} : {};\nalways @(posedge clock) begin\n  \
-             if (take) begin\n    running <= 1'b1;\n    index <= 0;\n    odd <= group_low;\n    is_four <= columns == 4;\n    \
-             is_eight <= columns == 8;\n    active <= active_sum;\n  end else if (running) begin\n    \
+             if (take) begin\n    running <= 1'b1;\n    index <= 0;\n    odd <= group_low;\n    is_four <= {};\n    \
+             is_eight <= {};\n    active <= active_sum;\n  end else if (running) begin\n    \
              running <= index != last_index;\n    index <= index + 1'b1;\n  end\nend\n",
             range(self.active_sum.bits()),
             literal(index_bits, self.last(Mode::Eight) as u64),
             literal(index_bits, self.last(Mode::Four) as u64),
             literal(index_bits, self.last(Mode::One) as u64),
+            if self._has_eight { "columns == 4" } else { "columns == 4 || columns == 8" },
+            if self._has_eight { "columns == 8" } else { "1'b0" },
         );
         for k in 0..columns {
             text +=

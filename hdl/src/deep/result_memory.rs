@@ -1,7 +1,7 @@
 //! Keeps the results of images.
 
 use crate::bus::{BitAccess, Bus, Number};
-use crate::delay::Delay;
+use crate::delay::{Delay, FlagDelay};
 use crate::memory::Memory;
 use crate::register::Register;
 use bitline_golden::deep_machine::DeepMachine;
@@ -12,8 +12,10 @@ use rust_hdl::prelude::*;
 /// Stores the sums, class and margin of each slot's image, and shows any of them.
 ///
 /// **Function** value v of a slot lies in bank v mod `output_lanes`: the sums, then the class, then the margin.
-/// **Ports** `store` with `slot`, `word`, `lane_valid`, `sums`: sums word * `output_lanes` and up. `verdict` with `winner` and `margin`:
-/// stored in this clock and the next. `read_value` (slot and value): two clocks later `value`, a sum extended by its sign to 32 bits.
+/// **Ports** `store` with `slot`, `word`, `lane_valid`, `sums`: sums word * `output_lanes` and up. `verdict` with `class` and `margin`:
+/// stored in this clock and the next. `read_value` (slot and value): two clocks later `value`, a sum extended by its sign to 32 bits,
+/// class and margin by zeros.
+/// While `ranks`, `sum` a clock later is the slot's sum `rank_index`, and `value` is anything.
 /// **State** the results, 0 at power-on.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct ResultMemory {
@@ -35,18 +37,29 @@ pub struct ResultMemory {
     pub winner: Bus<In>,
     /// Margin.
     pub margin: Bus<In>,
+    /// A sum of the slot is read.
+    pub ranks: Signal<In, Bit>,
+    /// Which.
+    pub rank_index: Bus<In>,
+    /// The sum.
+    pub sum: Bus<Out>,
     /// Slot and value to read.
     pub read_value: Bus<In>,
     /// The value.
     pub value: Bus<Out>,
     bank: Vec<Memory>,
+    address: Bus<Local>,
     lane_line: Delay,
+    sum_line: FlagDelay,
+    chosen: Bus<Local>,
     value_register: Register,
     after_verdict: DFF<Bit>,
     margin_register: Register,
-    wide: Vec<Bus<Local>>,
     lane: Vec<Number>,
     value_bits: Number,
+    result_bits: Number,
+    value_mask: Number,
+    sums_end: Number,
     lane_bits: Number,
     lane_mask: Number,
     sign_bit: Number,
@@ -67,6 +80,7 @@ impl ResultMemory {
         let lane_bits = lanes.trailing_zeros() as usize;
         let value_bits = result_bits(machine);
         let depth = machine.slots << (value_bits - lane_bits);
+        let stored_bits = sum_bits.max(bits_to_index(machine.sums));
         let number = |n: usize| Number::new(n as u64);
         Self {
             clock: Signal::default(),
@@ -78,16 +92,24 @@ impl ResultMemory {
             verdict: Signal::default(),
             winner: Bus::new(bits_to_index(machine.sums)),
             margin: Bus::new(sum_bits),
+            ranks: Signal::default(),
+            rank_index: Bus::new(bits_to_index(machine.sums)),
+            sum: Bus::new(sum_bits),
             read_value: Bus::new(bits_to_index(machine.slots) + value_bits),
             value: Bus::new(32),
-            bank: (0..lanes).map(|_| Memory::new(32, depth, &[])).collect(),
+            bank: (0..lanes).map(|_| Memory::new(stored_bits, depth, &[])).collect(),
+            address: Bus::new(bits_to_index(machine.slots) + value_bits),
             lane_line: Delay::new(lane_bits.max(1), Memory::LATENCY_CYCLES),
+            sum_line: FlagDelay::new(Memory::LATENCY_CYCLES),
+            chosen: Bus::new(stored_bits),
             value_register: Register::new(32),
             after_verdict: DFF::default(),
             margin_register: Register::new(sum_bits),
-            wide: (0..lanes).map(|_| Bus::new(32)).collect(),
             lane: (0..lanes).map(number).collect(),
             value_bits: number(value_bits - lane_bits),
+            result_bits: number(value_bits),
+            value_mask: number((1 << value_bits) - 1),
+            sums_end: number(machine.sums),
             lane_bits: number(lane_bits),
             lane_mask: number(lanes - 1),
             sign_bit: number(sum_bits - 1),
@@ -103,21 +125,22 @@ impl ResultMemory {
 impl Logic for ResultMemory {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, lane_line);
+        clock!(self, clock, lane_line, sum_line);
         dff_setup!(self, clock, value_register, after_verdict, margin_register);
         self.after_verdict.d.next = self.verdict.val();
         self.margin_register.d.next = self.margin.val();
-        self.lane_line.d.next = self.read_value.val() & self.lane_mask.val();
-        self.value_register.d.next = 0;
+        self.address.next = self.read_value.val();
+        if self.ranks.val() {
+            self.address.next = (self.slot.val() << self.result_bits.val()) + self.rank_index.val();
+        }
+        self.lane_line.d.next = self.address.val() & self.lane_mask.val();
+        self.sum_line.d.next = (self.address.val() & self.value_mask.val()) < self.sums_end.val();
+        self.chosen.next = 0;
         for i in 0..self.bank.len() {
             self.bank[i].clock.next = self.clock.val();
-            self.wide[i].next = self.sums[i].val();
-            if self.sums[i].val().get_bit(self.sign_bit.val()) {
-                self.wide[i].next = self.sums[i].val() | self.sign_bits.val();
-            }
             self.bank[i].write_enable.next = self.store.val() & self.lane_valid.val().get_bit(self.lane[i].val());
             self.bank[i].write_address.next = (self.slot.val() << self.value_bits.val()) + self.word.val();
-            self.bank[i].write_data.next = self.wide[i].val();
+            self.bank[i].write_data.next = self.sums[i].val();
             if self.verdict.val() & (self.lane[i].val() == self.class_lane.val()) {
                 self.bank[i].write_enable.next = true;
                 self.bank[i].write_address.next = (self.slot.val() << self.value_bits.val()) + self.class_word.val();
@@ -128,10 +151,15 @@ impl Logic for ResultMemory {
                 self.bank[i].write_address.next = (self.slot.val() << self.value_bits.val()) + self.margin_word.val();
                 self.bank[i].write_data.next = self.margin_register.q.val();
             }
-            self.bank[i].read_address.next = self.read_value.val() >> self.lane_bits.val();
+            self.bank[i].read_address.next = self.address.val() >> self.lane_bits.val();
             if self.lane_line.q.val() == self.lane[i].val() {
-                self.value_register.d.next = self.bank[i].read_data.val();
+                self.chosen.next = self.bank[i].read_data.val();
             }
+        }
+        self.sum.next = self.chosen.val();
+        self.value_register.d.next = self.chosen.val();
+        if self.sum_line.q.val() & self.chosen.val().get_bit(self.sign_bit.val()) {
+            self.value_register.d.next = self.chosen.val() | self.sign_bits.val();
         }
         self.value.next = self.value_register.q.val();
     }

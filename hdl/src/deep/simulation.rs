@@ -59,7 +59,7 @@ impl CoreSimulation {
         self.core.start.next = false;
         (0..limit).any(|_| {
             self.step();
-            !self.core.running.val()
+            !self.core.running.val() && !self.core.settling.val()
         })
     }
 

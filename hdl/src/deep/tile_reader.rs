@@ -1,6 +1,7 @@
 //! Reads the tiles of a layer.
 
 use crate::bus::{Bus, Number};
+use crate::deep::{output_bits, tile_bits};
 use crate::register::Register;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::machine::{bits_to_hold, bits_to_index};
@@ -104,15 +105,16 @@ pub struct TileReader {
 impl TileReader {
     /// The reader of a machine.
     pub fn new(machine: &DeepMachine) -> Self {
-        let outputs = |columns: usize| machine.tile_outputs(columns);
+        let outputs = |columns: usize| machine.tile_outputs(columns.min(machine.weight_bits));
         let emissions = |columns: usize| outputs(columns).div_ceil(machine.output_lanes);
         let number = |n: usize| Number::new(n as u64);
+        let (tile_bits, output_bits) = (tile_bits(machine), output_bits(machine));
         let plane_groups = machine.plane_groups(machine.code_bits);
         Self {
             clock: Signal::default(),
             start: Signal::default(),
             abort: Signal::default(),
-            first_tile: Bus::new(16),
+            first_tile: Bus::new(tile_bits),
             row_groups: Bus::new(16),
             output_groups: Bus::new(16),
             outputs: Bus::new(16),
@@ -124,7 +126,7 @@ impl TileReader {
             row_end: Bus::new(bits_to_index(machine.tile_rows)),
             half: Signal::default(),
             read: Signal::default(),
-            tile: Bus::new(16),
+            tile: Bus::new(tile_bits),
             row_group: Bus::new(16),
             plane_group: Bus::new(bits_to_index(plane_groups)),
             planes: Bus::new(bits_to_hold(machine.plane_lanes)),
@@ -132,18 +134,18 @@ impl TileReader {
             first: Signal::default(),
             last: Signal::default(),
             final_group: Signal::default(),
-            first_output: Bus::new(16),
+            first_output: Bus::new(output_bits),
             live_outputs: Bus::new(bits_to_hold(machine.tile_columns)),
             released: Signal::default(),
             short: Signal::default(),
             reading: DFF::default(),
             half_register: DFF::default(),
-            tile_register: Register::new(16),
+            tile_register: Register::new(tile_bits),
             row_group_register: Register::new(16),
             groups_left: Register::new(16),
             planes_left: Register::new(4),
             plane_group_register: Register::new(bits_to_index(plane_groups)),
-            output_register: Register::new(16),
+            output_register: Register::new(output_bits),
             outputs_left: Register::new(16),
             spacing: Register::new(bits_to_hold(emissions(1))),
             tile_outputs: Bus::new(bits_to_hold(machine.tile_columns)),

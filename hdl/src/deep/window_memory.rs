@@ -173,68 +173,77 @@ impl Logic for WindowMemory {
             1 => "write_codes".to_string(),
             _ => format!("write_codes[{}:{}]", lane * code_bits + code_bits - 1, lane * code_bits),
         };
-        for slice in 0..slices {
-            if slices == 1 {
-                // Each lane has its own address.
-                for lane in 0..lanes {
-                    let group = format!("group_at_{lane}");
-                    let name = format!("lane_{lane}");
-                    text += &format!(
-                        "wire [{group_bits}:0] {group} = {{write_window, turn_{lane} ? group_next[{high}:0] : \
-                         group_now[{high}:0]}};\n",
-                        high = group_bits - 1
-                    );
-                    let condition = format!("wanted_{lane} && (turn_{lane} ? next_exists : now_exists)");
-                    text += &MemoryText {
-                        name: &name,
-                        width: code_bits,
-                        depth,
-                        contents: &[],
-                        read_address: "read_place",
-                        stores: &[StoreText::word(condition, group, data(lane))],
-                    }
-                    .text();
-                    codes.push((format!("{name}_read"), 0, code_bits));
+        if slices == 1 {
+            // Each lane has its own address.
+            for lane in 0..lanes {
+                let group = format!("group_at_{lane}");
+                let name = format!("lane_{lane}");
+                text += &format!(
+                    "wire [{group_bits}:0] {group} = {{write_window, turn_{lane} ? group_next[{high}:0] : \
+                     group_now[{high}:0]}};\n",
+                    high = group_bits - 1
+                );
+                let condition = format!("wanted_{lane} && (turn_{lane} ? next_exists : now_exists)");
+                text += &MemoryText {
+                    name: &name,
+                    width: code_bits,
+                    depth,
+                    contents: &[],
+                    read_address: "read_place",
+                    stores: &[StoreText::word(condition, group, data(lane))],
                 }
-                continue;
+                .text();
+                codes.push((format!("{name}_read"), 0, code_bits));
             }
-            let name = format!("slice_{slice}");
+            return Verilog::Custom(text + &self.choice(&codes));
+        }
+        // Neighbouring slices share a memory: of two that are stored in one clock the second is in its row group or in another memory.
+        let joined = self.joined(slices);
+        let width = joined * lanes * code_bits;
+        for first in (0..slices).step_by(joined) {
+            let name = format!("slice_{first}");
+            let is_now: Vec<String> = (first..first + joined).map(|slice| format!("slice_now == {slice}")).collect();
             text += &format!(
-                "wire {name}_is_now = slice_now == {slice};\nwire {name}_is_next = slice_next == {slice};\n\
-                 wire [{group_bits}:0] {name}_place = {{write_window, {name}_is_now ? group_now[{high}:0] : \
-                 group_next[{high}:0]}};\n",
+                "wire [{group_bits}:0] {name}_place = {{write_window, {} ? group_now[{high}:0] : group_next[{high}:0]}};\n",
+                is_now.join(" || "),
                 high = group_bits - 1
             );
-            let stores: Vec<StoreText> = (0..lanes)
-                .map(|lane| {
+            let stores: Vec<StoreText> = (0..joined * lanes)
+                .map(|at| {
+                    let (slice, lane) = (first + at / lanes, at % lanes);
                     let condition = format!(
-                        "wanted_{lane} && (turn_{lane} ? {name}_is_next && next_exists : {name}_is_now && now_exists)"
+                        "wanted_{lane} && (turn_{lane} ? slice_next == {slice} && next_exists : slice_now == {slice} && \
+                         now_exists)"
                     );
-                    let low = lane * code_bits;
+                    let low = at * code_bits;
                     StoreText {
                         condition,
                         address: format!("{name}_place"),
                         data: data(lane),
-                        part: (lanes * code_bits > 1).then_some((low, low + code_bits - 1)),
+                        part: (width > 1).then_some((low, low + code_bits - 1)),
                     }
                 })
                 .collect();
-            text += &MemoryText {
-                name: &name,
-                width: lanes * code_bits,
-                depth,
-                contents: &[],
-                read_address: "read_place",
-                stores: &stores,
-            }
-            .text();
-            codes.extend((0..lanes).map(|lane| (format!("{name}_read"), lane * code_bits, lanes * code_bits)));
+            text +=
+                &MemoryText { name: &name, width, depth, contents: &[], read_address: "read_place", stores: &stores }
+                    .text();
+            codes.extend((0..joined * lanes).map(|at| (format!("{name}_read"), at * code_bits, width)));
         }
         Verilog::Custom(text + &self.choice(&codes))
     }
 }
 
 impl WindowMemory {
+    /// Slices of a memory: as many as 16 bits hold, the word of a block RAM of the iCE40, but not all.
+    fn joined(&self, slices: usize) -> usize {
+        let fits = |joined: &usize| {
+            joined * self._shape.lanes * self._shape.code_bits <= 16
+                && slices.is_multiple_of(*joined)
+                && *joined < slices
+        };
+        [8, 4, 2].into_iter().find(fits).unwrap_or(1)
+    }
+
     /// Verilog: row group and slice of `write_position` and of the word after it. A slice is `gather_lanes` rows.
     fn places(&self, slices: usize) -> String {
         let Shape { group_bits, lanes, .. } = self._shape;

@@ -1,8 +1,9 @@
 //! Walks over the windows of a layer.
 
 use crate::bus::{Bus, Number};
-use crate::deep::ADDRESS_BITS;
+use crate::deep::{address_bits, step_bits};
 use crate::register::Register;
+use bitline_golden::deep_machine::DeepMachine;
 use rust_hdl::prelude::*;
 
 /// Gives the windows of a layer one after the other: squares of the pool row by row, and in each square its windows row by row.
@@ -11,7 +12,7 @@ use rust_hdl::prelude::*;
 /// window. While `valid`, `window` is the window's first address, `place` where its square's codes go, `first` and `last` tell
 /// that it begins or ends its square, `final_window` that no other follows; `take` goes on to the next.
 /// **Timing** the first window is there a clock after `start`, the next a clock after `take`.
-/// **Number rules** addresses are unsigned and wrap at 2^18: one that exists, plus a step, does not.
+/// **Number rules** addresses are unsigned and wrap: one that exists, plus a step, does not.
 /// **State** idle at power-on.
 #[derive(LogicBlock, Clone, Debug)]
 pub struct WindowWalk {
@@ -77,29 +78,34 @@ pub struct WindowWalk {
     less_one: Number,
 }
 
-impl Default for WindowWalk {
-    fn default() -> Self {
-        let address = || Register::new(ADDRESS_BITS);
+impl WindowWalk {
+    /// Clocks from `start` to the first window.
+    pub const LATENCY_CYCLES: u64 = 1;
+
+    /// The walk of a machine.
+    pub fn new(machine: &DeepMachine) -> Self {
+        let (address_bits, step_bits) = (address_bits(machine), step_bits(machine));
+        let address = || Register::new(address_bits);
         Self {
             clock: Signal::default(),
             start: Signal::default(),
             abort: Signal::default(),
             single: Signal::default(),
-            base: Bus::new(ADDRESS_BITS),
-            step_x: Bus::new(16),
-            step_y: Bus::new(16),
+            base: Bus::new(address_bits),
+            step_x: Bus::new(step_bits),
+            step_y: Bus::new(step_bits),
             size: Bus::new(4),
-            pool_step_x: Bus::new(16),
-            pool_step_y: Bus::new(16),
+            pool_step_x: Bus::new(step_bits),
+            pool_step_y: Bus::new(step_bits),
             wide: Bus::new(16),
             high: Bus::new(16),
-            place_base: Bus::new(16),
-            place_step_x: Bus::new(16),
-            place_step_y: Bus::new(16),
+            place_base: Bus::new(step_bits),
+            place_step_x: Bus::new(step_bits),
+            place_step_y: Bus::new(step_bits),
             take: Signal::default(),
             valid: Signal::default(),
-            window: Bus::new(ADDRESS_BITS),
-            place: Bus::new(ADDRESS_BITS),
+            window: Bus::new(address_bits),
+            place: Bus::new(address_bits),
             first: Signal::default(),
             last: Signal::default(),
             final_window: Signal::default(),
@@ -122,11 +128,6 @@ impl Default for WindowWalk {
             less_one: Number::new(0xFFFF),
         }
     }
-}
-
-impl WindowWalk {
-    /// Clocks from `start` to the first window.
-    pub const LATENCY_CYCLES: u64 = 1;
 }
 
 impl Logic for WindowWalk {

@@ -55,6 +55,7 @@ pub fn odd_machines() -> Vec<DeepMachine> {
             name: "thirds".into(),
             tile_rows: 24,
             tile_columns: 24,
+            weight_bits: 8,
             tiles: 5,
             code_bits: 6,
             plane_lanes: 2,
@@ -74,6 +75,7 @@ pub fn odd_machines() -> Vec<DeepMachine> {
             name: "square".into(),
             tile_rows: 16,
             tile_columns: 16,
+            weight_bits: 8,
             code_bits: 5,
             plane_lanes: 5,
             codes: 160,
@@ -90,6 +92,7 @@ pub fn odd_machines() -> Vec<DeepMachine> {
             name: "widest".into(),
             tile_rows: 192,
             tile_columns: 64,
+            weight_bits: 8,
             tiles: 9,
             code_bits: 8,
             plane_lanes: 8,
@@ -108,6 +111,7 @@ pub fn odd_machines() -> Vec<DeepMachine> {
             name: "narrow".into(),
             tile_rows: 256,
             tile_columns: 16,
+            weight_bits: 8,
             tiles: 3,
             code_bits: 7,
             plane_lanes: 1,
@@ -135,6 +139,7 @@ pub fn random_machine(seed: u64) -> DeepMachine {
             name: format!("random-{seed}"),
             tile_rows: gather_lanes * (1 + random.below(9) as usize),
             tile_columns: 8 * (1 + random.below(5) as usize),
+            weight_bits: 8,
             tiles: 1 + random.below(40) as usize,
             banks: 1,
             code_bits,
@@ -412,21 +417,16 @@ leaf!(Pool, "pool", |machine| Pool::new(machine, TAG_BITS), |b: &mut Pool, machi
 leaf!(SumRank, "sum_rank", SumRank::new, |b: &mut SumRank, machine: &DeepMachine, d: &mut Driver| {
     d.left = d.left.saturating_sub(1);
     b.clear.next = d.once_in(60);
-    b.store.next = d.once_in(2);
-    d.bus(&mut b.lane_valid);
-    b.word.next = d.below(machine.sums.div_ceil(machine.output_lanes));
     let narrow = d.once_in(2);
-    for bus in &mut b.sums {
-        bus.next = if narrow { d.below(3).wrapping_sub(1) } else { d.bits(bus.bits()) };
-        bus.next &= u64::MAX >> (64 - bus.bits());
-    }
+    let bits = b.read_data.bits();
+    b.read_data.next = if narrow { d.below(3).wrapping_sub(1) } else { d.bits(bits) };
+    b.read_data.next &= u64::MAX >> (64 - bits);
     let ready = d.left == 0 || !d.polite && d.once_in(8);
     b.rank.next = ready && d.once_in(4);
     b.count.next = d.below(machine.sums + 1);
     if b.rank.next {
         d.left = b.count.next as usize + 1;
     }
-    b.read_address.next = d.below(machine.sums);
 });
 
 pub fn settle(block: &mut impl Block) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use bitline_firmware::isa::{COUNT_CYCLES, IMAGE_CYCLES, INSTRUCTION_CYCLES, MOVE_CYCLES};
+use bitline_firmware::isa::{COUNT_CYCLES, COUNT_SPACING_CYCLES, IMAGE_CYCLES, INSTRUCTION_CYCLES, MOVE_CYCLES};
 use bitline_firmware::timing::{
     COUNTS_TO_SUMS, FREE_TO_GATHER, GATHER_CYCLES, GATHER_TO_READ, RANKING_CYCLES, READ_TO_ROWS, SUMS_TO_END,
 };
@@ -57,7 +57,8 @@ fn clocks() -> String {
          | constant | clocks |\n| --- | --- |\n\
          | before an image's first instruction | {IMAGE_CYCLES} |\n\
          | an instruction that moves nothing, and the beginning of every other | {INSTRUCTION_CYCLES} |\n\
-         | from a `count` to the next `count` or `halt`, at least | {COUNT_CYCLES} |\n\
+         | from a `count` to a `halt`, at least | {COUNT_CYCLES} |\n\
+         | from a `count`, or the clock before an image, to the next `count`, at least | {COUNT_SPACING_CYCLES} |\n\
          | `fill` and `copy`, beyond that and one a chunk | {MOVE_CYCLES} |\n\
          | between a layer's instruction and its first chunk | {GATHER_CYCLES} |\n\
          | from the last read of a window to the first chunk that goes into its buffer | {FREE_TO_GATHER} |\n\
