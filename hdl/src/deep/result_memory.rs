@@ -12,7 +12,7 @@ use rust_hdl::prelude::*;
 /// Stores the sums, class and margin of each slot's image, and shows any of them.
 ///
 /// **Function** value v of a slot lies in bank v mod `output_lanes`: the sums, then the class, then the margin.
-/// **Ports** `store` with `slot`, `word`, `lane_valid`, `sums`: sums word * `output_lanes` and up. `verdict` with `class` and `margin`:
+/// **Ports** `store` with `slot`, `word`, `lane_valid`, `sums`: sums word * `output_lanes` and up. `verdict` with `winner` (the class) and `margin`:
 /// stored in this clock and the next. `read_value` (slot and value): two clocks later `value`, a sum extended by its sign to 32 bits,
 /// class and margin by zeros.
 /// While `ranks`, `sum` a clock later is the slot's sum `rank_index`, and `value` is anything.
