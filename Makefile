@@ -17,7 +17,7 @@ PROGRAMS ?= 10000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sweep-resume test-deep-nightly check formal bench mutate mutate-all mutate-golden tools export pnr status report docs clean bitline
+.PHONY: help demo test test-sweep-resume test-slurm test-deep-nightly check formal bench mutate mutate-all mutate-golden tools export pnr status report docs clean bitline
 
 help: ## List the targets.
 	@echo "bitline: a memristor crossbar in gateware, checked bit for bit. Targets:"
@@ -32,6 +32,9 @@ test: ## Run every test of every crate.
 
 test-sweep-resume: ## Kill a small study again and again and go on: its records are those of an uninterrupted one.
 	$(CARGO) test --workspace --test sweep -- --nocapture study_killed
+
+test-slurm: bitline ## Run a small study on a real Slurm, a node killed half way: its records are those of a local run.
+	@BITLINE=$(BITLINE) scripts/test-slurm
 
 test-deep-nightly: ## Run 1,000 random networks and 10,000 random programs on the Verilog of tiny-deep (NETWORKS, PROGRAMS, SEED).
 	@scripts/tools --need verilator
