@@ -5,6 +5,7 @@
 
 mod error;
 pub mod figures;
+pub mod finding;
 pub mod grid;
 pub mod hypotheses;
 mod page;
@@ -22,8 +23,9 @@ pub use panels::Panels;
 pub use tables::Table;
 
 use crate::report::ReportError;
+use finding::Finding;
 use grid::Grid;
-use hypotheses::Finding;
+
 use runs::{Cell, Runs, name};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -157,7 +159,7 @@ impl SweepReport {
             }
         }
         let finding = |finding: &Finding| {
-            json!({ "name": finding.name, "statement": finding.statement, "s003": finding.s003, "rule": finding.rule,
+            json!({ "name": finding.name, "statement": finding.statement, "s003": finding.s003, "told": finding.told(),
                     "verdict": finding.verdict })
         };
         json!({
@@ -181,7 +183,7 @@ impl SweepReport {
             text += &format!("{}: {missing} of S003's {} places missing\n", s003::title(*set), s003::RUNS);
         }
         for finding in &self.findings {
-            text += &format!("{}: {}. {}\n", finding.statement, finding.verdict.words(), finding.rule);
+            text += &format!("{}: {}. {}\n", finding.statement, finding.verdict.words(), finding.told());
         }
         text
     }

@@ -151,13 +151,11 @@ impl Grid {
         places
     }
 
-    /// Places of S003's own grid on a set that have no run; words a reader finds them by.
-    pub fn missing(&self, data_set: DataSet) -> Vec<String> {
-        self.places(data_set)
-            .iter()
-            .filter(|place| ARCHITECTURES.contains(&place.hidden) && self.quantized(place).is_none())
-            .map(words)
-            .collect()
+    /// Places of S003's own grid on a set that have no run.
+    pub fn missing(&self, data_set: DataSet) -> Vec<Place> {
+        let mut places = self.places(data_set);
+        places.retain(|place| ARCHITECTURES.contains(&place.hidden) && self.quantized(place).is_none());
+        places
     }
 
     /// Places with a run that diverged, and how many of their runs did.
@@ -183,8 +181,22 @@ impl Grid {
     }
 }
 
+/// A place in words, but for its bits.
+fn network(place: &Place) -> String {
+    let Place { hidden, algorithm, quantizer, range, .. } = place;
+    format!("{algorithm} {hidden} {} {}", name(quantizer), name(range))
+}
+
 /// A place in words.
-pub fn words(place: &Place) -> String {
-    let Place { hidden, algorithm, quantizer, range, bits, .. } = place;
-    format!("{algorithm} {hidden} {} {} {bits} bits", name(quantizer), name(range))
+fn words(place: &Place) -> String {
+    format!("{} {} bits", network(place), place.bits)
+}
+
+/// Places in words, those that differ in bits alone together; they stand beside each other in [`Grid::places`].
+pub fn listed(places: &[Place]) -> Vec<String> {
+    let line = |same: &[Place]| {
+        let bits: Vec<String> = same.iter().map(|place| place.bits.to_string()).collect();
+        format!("{}: {} bits", network(&same[0]), bits.join(", "))
+    };
+    places.chunk_by(|a, b| Place { bits: b.bits, ..*a } == *b).map(line).collect()
 }

@@ -1,100 +1,14 @@
 //! S003's five hypotheses (its section 4.3; its own verdicts in 6.1), two findings beside them and its conclusion (6.2), each
 //! measured in the records by a rule that stands on the page.
 
+use super::finding::{Finding, Verdict, mean, pair_sheet, share, sheet};
 use super::grid::{Grid, Place};
 use super::runs::{Cell, Group, Weights, name};
 use super::s003::{self, ARCHITECTURES, BITS, QUANTIZERS, RANGES, full_precision, letters};
 use super::statistics::{NEAR_POINTS, Needed, Pairs, USABLE_POINTS, median, needed};
-use super::tables::{Table, percent, points};
-use crate::report::markup::escape;
+use super::tables::{percent, points};
 use bitline_train::image_set::DataSet;
 use bitline_train::lab::{Algorithm, Hidden, Quantizer, Range, Storage};
-use serde::Serialize;
-
-/// What the records say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It holds here.
-    Holds,
-    /// It does not.
-    DoesNotHold,
-    /// The runs that would say are not recorded.
-    NotRecorded,
-}
-
-impl Verdict {
-    fn of(holds: Option<bool>) -> Self {
-        match holds {
-            Some(true) => Self::Holds,
-            Some(false) => Self::DoesNotHold,
-            None => Self::NotRecorded,
-        }
-    }
-
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Holds => "holds here",
-            Self::DoesNotHold => "does not hold here",
-            Self::NotRecorded => "the runs that would say are not recorded",
-        }
-    }
-}
-
-/// One statement, measured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// Its file's name: `h1`.
-    pub name: &'static str,
-    /// What is stated.
-    pub statement: &'static str,
-    /// What S003 found.
-    pub s003: &'static str,
-    /// The rule by which it holds.
-    pub rule: String,
-    /// What the records say.
-    pub verdict: Verdict,
-    /// The numbers.
-    pub table: Table,
-}
-
-fn sheet(name: &str, head: &[&str], rows: Vec<Vec<String>>) -> Table {
-    let head: Vec<String> = head.iter().map(|word| (*word).to_string()).collect();
-    let plain = std::iter::once(head.clone()).chain(rows.iter().cloned()).collect();
-    let rows = rows.iter().map(|row| row.iter().map(|cell| escape(cell)).collect()).collect();
-    Table { name: name.into(), caption: String::new(), head, rows, plain }
-}
-
-fn share(pairs: &Pairs, part: usize) -> String {
-    format!("{part} ({:.0} %)", pairs.share(part))
-}
-
-fn mean(pairs: &Pairs) -> String {
-    pairs.mean().map_or_else(|| "none".into(), points)
-}
-
-const PAIR_HEAD: [&str; 6] = ["pairs", "better", "worse", "within 1 point", "with a diverged run", "mean difference"];
-
-fn pair_cells(pairs: &Pairs) -> Vec<String> {
-    vec![
-        pairs.count().to_string(),
-        share(pairs, pairs.better),
-        share(pairs, pairs.worse),
-        share(pairs, pairs.near),
-        pairs.diverged.to_string(),
-        mean(pairs),
-    ]
-}
-
-fn pair_sheet(name: &str, first: &[&str], lines: Vec<(Vec<String>, Pairs)>) -> Table {
-    let head: Vec<&str> = first.iter().copied().chain(PAIR_HEAD).collect();
-    let row = |(mut words, pairs): (Vec<String>, Pairs)| {
-        words.extend(pair_cells(&pairs));
-        words
-    };
-    sheet(name, &head, lines.into_iter().map(row).collect())
-}
 
 /// All of them, in S003's order.
 pub fn findings(grid: &Grid, groups: &[Group]) -> Vec<Finding> {
@@ -134,9 +48,9 @@ fn h1(grid: &Grid) -> Finding {
         statement: "H1: without quantization the algorithms reach the same accuracy",
         s003: "refuted: backpropagation is best, HSIC and feedback alignment are near, synthetic gradients fail",
         rule: format!(
-            "Holds if every algorithm is within {NEAR_POINTS} point of backpropagation for every architecture and set: {} of {} cells are.",
-            all.near, all.better
+            "Holds if every algorithm is within {NEAR_POINTS} point of backpropagation for every architecture and set."
         ),
+        measured: format!("{} of {} cells are.", all.near, all.better),
         verdict: Verdict::of((all.better > 0).then_some(all.near == all.better)),
         table: pair_sheet("h1", &["set", "compared", "whose"], lines),
     }
@@ -191,10 +105,9 @@ fn h2(grid: &Grid) -> Finding {
         s003: "confirmed: 7 or 8 bits with a global range, which it judges by; fewer with a local one",
         rule: format!(
             "Bits needed: the fewest from which on, up to 8, a network loses at most {USABLE_POINTS} points to its own full precision. Holds if \
-             their median is 6 or more with a global range: it is {}, with a local range {}.",
-            word(global),
-            word(local)
+             their median is 6 or more with a global range."
         ),
+        measured: format!("The median is {} with a global range and {} with a local one.", word(global), word(local)),
         verdict: Verdict::of(median(global).map(|bits| bits >= 6)),
         table: sheet("h2", &head, rows),
     }
@@ -234,9 +147,9 @@ fn h3(grid: &Grid) -> Finding {
         name: "h3",
         statement: "H3: ASYMM and SYMM perform alike",
         s003: "refuted: ASYMM is noisier and sometimes diverges, SYMM is stabler",
-        rule: format!(
-            "Holds if 90 % of the pairs that differ in the quantizer alone are within {NEAR_POINTS} point: {} of {} are; SYMM is better in {}, worse in {}, \
-             by {} points on average.",
+        rule: format!("Holds if 90 % of the pairs that differ in the quantizer alone are within {NEAR_POINTS} point."),
+        measured: format!(
+            "{} of {} are; SYMM is better in {}, worse in {}, by {} points on average.",
             share(&all, all.near),
             all.count(),
             share(&all, all.better),
@@ -285,9 +198,8 @@ fn h4(grid: &Grid) -> Finding {
         name: "h4",
         statement: "H4: HSIC withstands quantization best",
         s003: "refuted: backpropagation and feedback alignment are better, and below 7 bits HSIC fails",
-        rule: format!(
-            "A contest is a set, architecture, quantizer, range and number of bits. Holds if HSIC is best in most of them: it is in {best_of_all} of {total}."
-        ),
+        rule: "A contest is a set, architecture, quantizer, range and number of bits. Holds if HSIC is best in most of them.".into(),
+        measured: format!("It is best in {best_of_all} of {total}."),
         verdict: Verdict::of((total > 0).then_some(2 * best_of_all > total)),
         table: sheet("h4", &head, counts.into_iter().map(row).collect()),
     }
@@ -330,9 +242,10 @@ fn h5(grid: &Grid) -> Finding {
         name: "h5",
         statement: "H5: width is what makes up for quantization, not depth",
         s003: "confirmed: wider is better for every algorithm, deeper may be worse",
-        rule: format!(
-            "Holds if twice the width is better in most quantized pairs and gains more on average than a layer more: width is better in {} of {} and gains {} \
-             points, depth is better in {} of {} and gains {}.",
+        rule: "Holds if twice the width is better in most quantized pairs and gains more on average than a layer more."
+            .into(),
+        measured: format!(
+            "Twice the width is better in {} of {} and changes accuracy by {} points, a layer more is better in {} of {} and changes it by {}.",
             share(&wide, wide.better),
             wide.count(),
             mean(&wide),
@@ -353,8 +266,9 @@ fn local(grid: &Grid) -> Finding {
         name: "local",
         statement: "Finding: a local range is better than a global one",
         s003: "found for every algorithm that trains at all",
-        rule: format!(
-            "Holds if local is better in most pairs that differ in the range alone: it is in {} of {}, worse in {}, by {} points on average.",
+        rule: "Holds if local is better in most pairs that differ in the range alone.".into(),
+        measured: format!(
+            "It is better in {} of {}, worse in {}, by {} points on average.",
             share(&all, all.better),
             all.count(),
             share(&all, all.worse),
@@ -366,7 +280,8 @@ fn local(grid: &Grid) -> Finding {
 }
 
 fn three_bits(grid: &Grid, groups: &[Group]) -> Finding {
-    let (mut rows, mut usable, mut judged) = (Vec::new(), 0, 0);
+    let mut rows = Vec::new();
+    let (mut usable, mut judged, mut usable_in_place, mut in_place) = (0, 0, 0, 0);
     for set in [DataSet::Mnist, DataSet::FashionMnist, DataSet::Digits] {
         for bits in [2, 3] {
             for storage in [Storage::InPlace, Storage::InPlaceStochastic, Storage::Latent] {
@@ -383,9 +298,16 @@ fn three_bits(grid: &Grid, groups: &[Group]) -> Finding {
                 let full = grid.full(set, setting.hidden, Algorithm::Backpropagation).and_then(Cell::mean);
                 if let Some(full) = full {
                     judged += 1;
-                    usable += usize::from(*mean >= full - USABLE_POINTS);
+                    let is_usable = usize::from(*mean >= full - USABLE_POINTS);
+                    usable += is_usable;
+                    if storage != Storage::Latent {
+                        in_place += 1;
+                        usable_in_place += is_usable;
+                    }
                 }
                 let weights = setting.weights.expect("filtered");
+                let noise =
+                    if setting.noise_sigma > 0.0 { format!(", sigma {}", setting.noise_sigma) } else { String::new() };
                 rows.push(vec![
                     s003::title(set).into(),
                     bits.to_string(),
@@ -394,7 +316,7 @@ fn three_bits(grid: &Grid, groups: &[Group]) -> Finding {
                     best.cell.accuracies.len().to_string(),
                     full.map_or_else(|| "missing".into(), |full| points(mean - full)),
                     format!(
-                        "{} {}, {}, {}",
+                        "{} {}, {}, {}{noise}",
                         setting.algorithm,
                         setting.hidden,
                         name(&weights.quantizer),
@@ -423,7 +345,11 @@ fn three_bits(grid: &Grid, groups: &[Group]) -> Finding {
         s003: "concluded from its runs in place",
         rule: format!(
             "Holds if nothing at 2 or 3 bits, wherever the weights live, comes within {USABLE_POINTS} points of backpropagation in full precision with the same \
-             architecture: {usable} of {judged} kinds below do. Each is the best of several by their test images, and that much too good."
+             architecture."
+        ),
+        measured: format!(
+            "{usable} of {judged} kinds below do, of those in place (rounded to the nearest level or stochastically) {usable_in_place} of {in_place}. Each is \
+             the best of several by their test images, and that much too good."
         ),
         verdict: Verdict::of((judged > 0).then_some(usable == 0)),
         table: sheet("three-bits", &head, rows),

@@ -1,8 +1,8 @@
 //! The page around the figures and tables.
 
 use super::SweepReport;
-use super::grid::Choice;
-use super::hypotheses::{Finding, Verdict};
+use super::finding::{Finding, Verdict};
+use super::grid::{Choice, listed};
 use super::s003::{HOURS, RUNS, title};
 use super::tables::{MISSING, percent};
 use crate::report::ReportError;
@@ -28,7 +28,7 @@ pub(super) fn html(report: &SweepReport) -> Result<String, ReportError> {
     body += &section("full-precision", "Full precision (S003, tables 6.1 and 6.2)", &format!("{lead}{tables}"));
     if !report.bits.is_empty() {
         let tables: String =
-            report.quantized.iter().map(|table| details(&escape(&table.caption), &table.html())).collect();
+            report.quantized.iter().map(|table| details(&escape(&table.caption), &table.body())).collect();
         let lead = "<p>S003 gives these as pictures alone, so that no number of its stands beside ours.</p>\n";
         body += &section(
             "bits",
@@ -72,7 +72,7 @@ fn hypotheses(findings: &[Finding]) -> String {
     let one = |finding: &Finding| {
         let numbers = match finding.table.rows.len() {
             0 => String::new(),
-            _ => details("The numbers", &finding.table.html()),
+            _ => details("The numbers", &finding.table.body()),
         };
         format!(
             "<h3>{}</h3>\n<p><span class=\"{}\"><b>{}</b></span>. S003: {}.<br>{}</p>\n{numbers}",
@@ -80,7 +80,7 @@ fn hypotheses(findings: &[Finding]) -> String {
             class(finding.verdict),
             finding.verdict.words(),
             escape(finding.s003),
-            escape(&finding.rule)
+            escape(&finding.told())
         )
     };
     findings.iter().map(one).collect()
@@ -105,13 +105,13 @@ fn completeness(report: &SweepReport) -> String {
             missing.len()
         );
         if !missing.is_empty() {
-            text += &details("The missing ones", &list(&missing));
+            text += &details("The missing ones", &list(&listed(&missing)));
         }
     }
     for set in &report.grid.data_sets {
         let diverged = report.grid.diverged(*set);
         if !diverged.is_empty() {
-            text += &format!("<p>{}: in {} places of the grid a run diverged.</p>\n", title(*set), diverged.len());
+            text += &format!("<p>{}: runs diverged in {} of the grid's places.</p>\n", title(*set), diverged.len());
             text += &details("Where", &list(&diverged));
         }
     }

@@ -15,7 +15,8 @@ const COLUMNS: usize = 3;
 const WIDTH: u32 = 980;
 const PANEL_HEIGHT: u32 = 230;
 const LEGEND_LINE: i32 = 22;
-const LEGEND_COLUMN: i32 = 320;
+const LEGEND_COLUMNS: usize = 2;
+const LEGEND_COLUMN: i32 = WIDTH as i32 / LEGEND_COLUMNS as i32;
 
 /// How a line is told from the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,12 +71,13 @@ impl Panels {
     /// [`ReportError::Figure`].
     pub fn svg(&self) -> Result<String, ReportError> {
         let strokes = self.strokes();
-        let legend = strokes.len().div_ceil(COLUMNS) as u32 * LEGEND_LINE as u32 + 6;
+        let legend = strokes.len().div_ceil(LEGEND_COLUMNS) as u32 * LEGEND_LINE as u32 + 6;
         let rows = self.panels.len().div_ceil(COLUMNS).max(1);
         let size = (WIDTH, legend + rows as u32 * PANEL_HEIGHT);
         draw(&self.name, size, |area| {
             for (i, stroke) in strokes.iter().enumerate() {
-                let (x, y) = (10 + (i % COLUMNS) as i32 * LEGEND_COLUMN, 12 + (i / COLUMNS) as i32 * LEGEND_LINE);
+                let (x, y) =
+                    (10 + (i % LEGEND_COLUMNS) as i32 * LEGEND_COLUMN, 12 + (i / LEGEND_COLUMNS) as i32 * LEGEND_LINE);
                 paint_stroke(area, stroke, (x, y), (x + 34, y))?;
                 let label = text(14, Ink::Text, (HPos::Left, VPos::Center));
                 area.draw(&Text::new(stroke.label.clone(), (x + 42, y), label))?;

@@ -35,13 +35,14 @@ pub fn csv(rows: &[Vec<String>]) -> String {
 }
 
 impl Table {
-    /// For the page.
+    /// For the page, under its heading.
     pub fn html(&self) -> String {
-        let heading = match self.caption.as_str() {
-            "" => String::new(),
-            caption => format!("<h3>{}</h3>\n", markup::escape(caption)),
-        };
-        format!("{heading}{}\n<p><small>{}.csv</small></p>\n", markup::table(&self.head, &self.rows), self.name)
+        format!("<h3>{}</h3>\n{}", markup::escape(&self.caption), self.body())
+    }
+
+    /// For the page, without a heading.
+    pub fn body(&self) -> String {
+        format!("{}\n<p><small>{}.csv</small></p>\n", markup::table(&self.head, &self.rows), self.name)
     }
 
     /// For a paper.

@@ -1,1 +1,331 @@
+use super::runs::recipe;
+use super::*;
+use crate::sweep_report::finding::Verdict;
+use bitline_train::idx::sha256;
+use bitline_train::image_set::DataSet;
+use bitline_train::lab::{Algorithm, RunConfig};
+use bitline_train::sweep::record::{RECORD_VERSION, Record, identity};
+use serde_json::Value;
+use std::collections::BTreeSet;
 
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("bitline-sweep-report-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, records: &[Record]) -> PathBuf {
+        let lines: String = records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect();
+        let path = self.0.join(name);
+        std::fs::write(&path, lines).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A record of that many correct of 10,000 test images, of none if it diverged; the configuration from `changes` over plain
+/// backpropagation on MNIST.
+fn record(changes: Value, correct: Option<usize>) -> Record {
+    let mut value = json!({ "data_set": "mnist", "hidden": "2x100", "algorithm": "backpropagation", "epochs": 2 });
+    for (key, change) in changes.as_object().unwrap() {
+        value[key] = change.clone();
+    }
+    let config: RunConfig = serde_json::from_value(value).unwrap();
+    let value = serde_json::to_value(&config).unwrap();
+    let epoch = |epoch: usize, test_correct: usize| {
+        json!({ "epoch": epoch, "train_correct": 1, "train_images": 2, "test_correct": test_correct, "test_images": 10000,
+                "train_loss": 0.5, "weights": [] })
+    };
+    // The first epoch is better than the last, so that a choice of the best would show.
+    let epochs = correct.map(|correct| vec![epoch(1, 10_000), epoch(2, correct)]).unwrap_or_default();
+    Record {
+        record_version: RECORD_VERSION,
+        identity: identity(&value, "00ff"),
+        config: value,
+        data_sha256: "00ff".into(),
+        version: "9.9.9".into(),
+        failure: correct.is_none().then(|| "weights <left> the numbers".into()),
+        epochs,
+        seconds: 1800.0,
+    }
+}
+
+fn weights(quantizer: &str, range: &str, bits: usize) -> Value {
+    json!({ "quantizer": quantizer, "bits": bits, "range": range, "storage": "in-place" })
+}
+
+fn report(name: &str, records: &[Record]) -> SweepReport {
+    let scratch = Scratch::new(name);
+    let file = scratch.file("r.jsonl", records);
+    SweepReport::new(Runs::read(&[file]).unwrap(), "bitline sweep report 'a<b>.jsonl'".into())
+}
+
+fn seeds(correct: &[Option<usize>]) -> Vec<Record> {
+    correct.iter().enumerate().map(|(seed, correct)| record(json!({ "seed": seed }), *correct)).collect()
+}
+
+fn verdict(report: &SweepReport, name: &str) -> (Verdict, String) {
+    let finding = report.findings.iter().find(|finding| finding.name == name).unwrap();
+    (finding.verdict, finding.measured.clone())
+}
+
+#[test]
+fn table_of_known_runs_has_mean_deviation_and_the_difference_to_s003() {
+    let report = report("table", &seeds(&[Some(9800), Some(9820), Some(9840), None]));
+    let table = &report.full_precision[0];
+    let csv = table.csv();
+    assert!(
+        csv.starts_with(
+            "hidden,algorithm,mean_percent,deviation_points,seeds,diverged,s003_percent,difference_points\n"
+        )
+    );
+    assert!(csv.contains("\n2x100,backpropagation,98.20,0.20,3,1,98.18,+0.02\n"), "{csv}");
+    assert!(csv.contains("\n1x4,synthetic-gradients,missing,,0,0,38.95,\n"), "{csv}");
+    assert_eq!(csv.lines().count(), 1 + 6 * 4);
+    let html = table.html();
+    assert!(html.contains("<b>98.20</b> \u{b1} 0.20 <span class=\"bad\">1 diverged</span>"), "{html}");
+    assert!(html.contains("S003 98.18 <span class=\"good\">+0.02</span>, 3 seeds"), "{html}");
+    assert_eq!(html.matches("missing").count(), 23, "every cell without a run says so");
+}
+
+#[test]
+fn quantized_table_and_figure_have_the_difference_to_full_precision() {
+    let mut records = seeds(&[Some(9800)]);
+    records.push(record(json!({ "quantization": weights("uniform-symm", "global", 3) }), Some(4000)));
+    records.push(record(json!({ "quantization": weights("uniform-symm", "global", 4) }), None));
+    let report = report("quantized", &records);
+    let named = |name: &str| report.quantized.iter().find(|table| table.name == name).unwrap().csv();
+    let csv = named("quantized-mnist-uniform-symm-global");
+    assert!(csv.contains("\nbackpropagation,2x100,3,40.00,,1,0,98.00,-58.00\n"), "{csv}");
+    assert!(csv.contains("\nbackpropagation,2x100,4,diverged,,0,1,98.00,\n"), "{csv}");
+    assert!(named("quantized-mnist-uniform-asymm-local").contains("\nbackpropagation,2x100,3,missing,,0,0,98.00,\n"));
+    let figure = &report.bits[0];
+    assert_eq!(
+        figure.csv(),
+        "panel,line,x,mean_percent,deviation_points,seeds,diverged\n\
+         \"2x100, global range\",\"backpropagation, uniform-symm\",3,40.00,,1,0\n\
+         \"2x100, global range\",\"backpropagation, uniform-symm\",4,diverged,,0,1\n\
+         \"2x100, global range\",\"backpropagation, uniform-symm\",full,98.00,,1,0\n"
+    );
+    let page = report.html().unwrap();
+    assert!(page.contains("MNIST: 2 of the 672 places"));
+    assert!(page.contains("<li>backpropagation 2x100 uniform-symm global: 2, 5, 6, 7, 8 bits</li>"));
+    assert!(page.contains("backpropagation 2x100 uniform-symm global 4 bits: 1 of 1 runs"));
+    assert!(page.contains("1 runs diverged in all, 0 of them outside the grid"));
+}
+
+#[test]
+fn runs_of_two_recipes_are_not_averaged() {
+    let mut records = seeds(&[Some(9800), Some(9810)]);
+    records.push(record(json!({ "learning_rate": 0.5 }), Some(1000)));
+    records.push(record(json!({ "held_out": 1000, "seed": 7 }), Some(1000)));
+    let report = report("recipes", &records);
+    assert!(report.full_precision[0].csv().contains("\n2x100,backpropagation,98.05,0.07,2,0,98.18,-0.13\n"));
+    let [choice] = &report.grid.choices[..] else { panic!("{:?}", report.grid.choices) };
+    assert_eq!((choice.left_out, choice.quantized), (1, false));
+    assert!(choice.recipe.contains("learning_rate 0.001"), "{}", choice.recipe);
+    assert!(report.html().unwrap().contains("1 runs are left out: they are evaluated on held-out"));
+}
+
+#[test]
+fn recipe_leaves_out_the_settings_of_other_algorithms() {
+    let of = |changes: Value| {
+        let config: RunConfig = serde_json::from_value(record(changes, Some(1)).config).unwrap();
+        recipe(&config)
+    };
+    assert_eq!(of(json!({})), of(json!({ "hsic_beta": 3.0, "module_rate": 2.0, "seed": 3, "hidden": "1x4" })));
+    assert_ne!(of(json!({ "algorithm": "hsic" })), of(json!({ "algorithm": "hsic", "hsic_beta": 3.0 })));
+    assert_ne!(of(json!({})), of(json!({ "gain": "fan-in" })));
+}
+
+#[test]
+fn hypotheses_follow_the_records() {
+    let mut records = Vec::new();
+    for algorithm in Algorithm::ALL {
+        for hidden in ["2x50", "2x100", "3x50", "3x100"] {
+            let base = |quantization: Option<Value>| {
+                let mut value = json!({ "algorithm": algorithm, "hidden": hidden });
+                if let Some(quantization) = quantization {
+                    value["quantization"] = quantization;
+                }
+                value
+            };
+            let wide = if hidden.ends_with("100") { 100 } else { 0 };
+            records.push(record(base(None), Some(9500)));
+            for bits in s003::BITS {
+                for (quantizer, better) in [("uniform-symm", 200), ("uniform-asymm", 0)] {
+                    // Usable from 7 bits on with a global range, from 4 with a local one.
+                    for (range, least) in [("global", 7), ("local", 4)] {
+                        let level = if bits >= least { 9100 } else { 2000 };
+                        let hsic = usize::from(algorithm == Algorithm::Hsic);
+                        let correct = level + better + wide + hsic;
+                        records.push(record(base(Some(weights(quantizer, range, bits))), Some(correct)));
+                    }
+                }
+            }
+        }
+    }
+    let report = report("hypotheses", &records);
+    assert_eq!(verdict(&report, "h1"), (Verdict::Holds, "12 of 12 cells are.".into()));
+    let (holds, told) = verdict(&report, "h2");
+    assert_eq!(holds, Verdict::Holds);
+    assert_eq!(told, "The median is 7 with a global range and 4 with a local one.");
+    let (holds, told) = verdict(&report, "h3");
+    assert_eq!(holds, Verdict::DoesNotHold);
+    assert_eq!(
+        told,
+        "0 (0 %) of 224 are; SYMM is better in 224 (100 %), worse in 0 (0 %), by +2.00 points on average."
+    );
+    assert_eq!(verdict(&report, "h4"), (Verdict::Holds, "It is best in 112 of 112.".into()));
+    let (holds, told) = verdict(&report, "h5");
+    assert_eq!(holds, Verdict::Holds);
+    assert!(told.contains("better in 224 (100 %) of 224 and changes accuracy by +1.00 points"), "{told}");
+    assert!(told.ends_with("a layer more is better in 0 (0 %) of 224 and changes it by +0.00."), "{told}");
+    let (holds, told) = verdict(&report, "local");
+    assert_eq!(holds, Verdict::DoesNotHold, "{told}");
+    assert!(told.starts_with("It is better in 96 (43 %) of 224, worse in 0 (0 %)"), "{told}");
+    assert_eq!(verdict(&report, "three-bits").0, Verdict::Holds);
+    assert_eq!(report.grid.missing(DataSet::Mnist).len(), s003::RUNS - 448);
+}
+
+#[test]
+fn statement_without_its_runs_is_told_as_not_recorded() {
+    let report = report("alone", &seeds(&[Some(9800)]));
+    for finding in &report.findings {
+        assert_eq!(finding.verdict, Verdict::NotRecorded, "{}", finding.name);
+        assert_eq!(finding.told(), finding.rule);
+    }
+    assert!(report.bits.is_empty() && report.storages.is_empty() && report.noise.is_empty());
+    let page = report.html().unwrap();
+    for absent in ["id=\"bits\"", "id=\"storage\"", "id=\"noise\""] {
+        assert!(!page.contains(absent), "{absent}");
+    }
+}
+
+#[test]
+fn storages_and_noise_are_drawn_where_two_or_more_are_recorded() {
+    let mut records = Vec::new();
+    for (storage, correct) in [("in-place", 3000), ("in-place-stochastic", 9500), ("latent", 9700)] {
+        let mut quantization = weights("uniform-symm", "global", 3);
+        quantization["storage"] = storage.into();
+        records.push(record(json!({ "quantization": quantization, "gain": "fan-in" }), Some(correct)));
+    }
+    for (sigma, correct) in [(0.0, 9800), (0.5, 9000)] {
+        records.push(record(json!({ "noise_sigma": sigma }), Some(correct)));
+    }
+    let report = report("storages", &records);
+    let [storages] = &report.storages[..] else { panic!("{:?}", report.storages) };
+    let title = "\"backpropagation, 2x100, uniform-symm, global\"";
+    let lines = format!(
+        "panel,line,x,mean_percent,deviation_points,seeds,diverged\n{title},in-place,3,30.00,,1,0\n\
+         {title},in-place-stochastic,3,95.00,,1,0\n{title},latent,3,97.00,,1,0\n"
+    );
+    assert_eq!(storages.csv(), lines);
+    let [noise] = &report.noise[..] else { panic!("{:?}", report.noise) };
+    assert!(noise.csv().ends_with(
+        "\n2x100,\"backpropagation, full precision\",0,98.00,,1,0\n2x100,\"backpropagation, full precision\",0.5,90.00,,1,0\n"
+    ));
+    let (verdict, told) = verdict(&report, "three-bits");
+    assert_eq!(verdict, Verdict::DoesNotHold);
+    assert!(told.starts_with("2 of 3 kinds below do, of those in place") && told.contains(" 1 of 2."), "{told}");
+}
+
+#[test]
+fn files_are_the_same_twice_stand_alone_and_escape_what_they_quote() {
+    let mut records = seeds(&[Some(9800), None]);
+    records.push(record(json!({ "quantization": weights("uniform-asymm", "local", 8) }), Some(9700)));
+    // The order of the lines changes the checksum of their file, and nothing else.
+    let files = |records: &[Record]| -> Vec<(String, String)> {
+        let files = report("same", records).files().unwrap();
+        files.into_iter().map(|(name, text)| (name, text.replace(&sha256_of(records), "CHECKSUM"))).collect()
+    };
+    let first = files(&records);
+    records.reverse();
+    assert!(first == files(&records), "two reports of the same runs differ");
+    let names: BTreeSet<&String> = first.iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), first.len(), "no file is written twice");
+    assert!(names.contains(&"bits-mnist.svg".to_string()) && names.contains(&"bits-mnist.csv".to_string()));
+    let page = &first[0].1;
+    assert!(page.contains("CHECKSUM") && page.contains("a&lt;b&gt;.jsonl") && !page.contains("a<b>.jsonl"));
+    for outside in ["http://", "https://", "<script", "<link", "<img", "@import"] {
+        assert!(!page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "").contains(outside), "{outside}");
+    }
+    let (_, svg) = first.iter().find(|(name, _)| name == "bits-mnist.svg").unwrap();
+    assert!(!svg.contains("var(") && !svg.contains("currentColor"), "a paper's figure needs no style sheet");
+    assert!(svg.contains("fill=\"#ffffff\"") && svg.trim_end().ends_with("</svg>"));
+}
+
+fn sha256_of(records: &[Record]) -> String {
+    let lines: String = records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect();
+    sha256(lines.as_bytes())
+}
+
+#[test]
+fn records_that_are_damaged_absent_or_at_odds_are_refused() {
+    let scratch = Scratch::new("refused");
+    let records = seeds(&[Some(9800), Some(9810)]);
+    let good = scratch.file("records.jsonl", &records);
+    let read = |files: &[&Path]| Runs::read(&files.iter().map(|file| file.to_path_buf()).collect::<Vec<_>>());
+    let told = |files: &[&Path]| read(files).unwrap_err().to_string();
+
+    assert_eq!(read(&[&scratch.0, &good]).unwrap().runs.len(), 2, "a run that two files hold counts once");
+
+    let text = std::fs::read_to_string(&good).unwrap();
+    let damaged = scratch.0.join("damaged.jsonl");
+    std::fs::write(&damaged, text.replacen("\"epochs\":2", "\"epochs\":3", 1)).unwrap();
+    assert!(told(&[&damaged]).starts_with(&format!("{}, line 1: the identity is ", damaged.display())));
+
+    let torn = scratch.0.join("torn.jsonl");
+    std::fs::write(&torn, &text[..text.len() - 10]).unwrap();
+    let runs = read(&[&torn]).unwrap();
+    assert_eq!(runs.runs.len(), 1);
+    assert!(SweepReport::new(runs, String::new()).html().unwrap().contains("a torn last line of"));
+
+    let odd = scratch.file("odd.jsonl", &[Record { epochs: records[1].epochs.clone(), ..records[0].clone() }]);
+    assert_eq!(
+        told(&[&good, &odd]),
+        format!(
+            "run {}: {} and {} record different results of it; leave one of them out, and find out which machine or build \
+             is at fault",
+            records[0].identity,
+            good.display(),
+            odd.display()
+        )
+    );
+
+    let absent = scratch.0.join("absent.jsonl");
+    assert_eq!(
+        told(&[&absent]),
+        format!(
+            "{} is not there; give a records file, or the folder that `bitline sweep run` wrote its records into",
+            absent.display()
+        )
+    );
+    let empty = scratch.file("empty.jsonl", &[]);
+    assert_eq!(told(&[&empty]), format!("{} hold no run; run `bitline sweep run` first", empty.display()));
+
+    let bare = scratch.file("bare.jsonl", &[Record { epochs: vec![], ..records[0].clone() }]);
+    assert_eq!(
+        told(&[&bare]),
+        format!(
+            "{}, run {}: it has neither epochs nor a failure; make its report with the version of bitline that wrote it, 9.9.9",
+            bare.display(),
+            records[0].identity
+        )
+    );
+}
+
+#[test]
+fn csv_quotes_commas_quotes_and_line_ends() {
+    let row = ["a,b", "c\"d", "e\nf", "g"].map(String::from).to_vec();
+    assert_eq!(tables::csv(&[row]), "\"a,b\",\"c\"\"d\",\"e\nf\",g\n");
+}
