@@ -1,7 +1,9 @@
 //! A run between two epochs, on disk: one safetensors file.
 //!
 //! For layer n: `layers.n.weights` F32 `[input][output]` as they are stored, `layers.n.biases`, and `.first` and `.second` of
-//! both, the optimizer's state; for the module of synthetic gradients at hidden layer n `modules.n.weights` in the same way. Settings, data checksum, lines and seconds are JSON under the metadata key `bitline.lab`.
+//! both, the optimizer's state; for the module of synthetic gradients at hidden layer n `modules.n.weights` and, if it has a
+//! hidden layer, `modules.n.hidden` in the same way. Settings, data checksum, lines and seconds are JSON under the metadata key
+//! `bitline.lab`.
 
 use super::config::RunConfig;
 use super::model::{Model, Parameter};
@@ -49,8 +51,11 @@ fn vectors(model: &mut Model) -> Vec<Named<'_>> {
         vectors.extend(named(&format!("layers.{index}.biases"), &shape[1..], &mut layer.biases));
     }
     for (index, module) in model.modules.iter_mut().enumerate() {
-        let shape = [module.units + module.classes, module.units];
-        vectors.extend(named(&format!("modules.{index}.weights"), &shape, &mut module.weights));
+        let (inputs, rows, units) = (module.inputs(), module.rows(), module.units);
+        vectors.extend(named(&format!("modules.{index}.weights"), &[rows, units], &mut module.weights));
+        if let Some(hidden) = &mut module.hidden {
+            vectors.extend(named(&format!("modules.{index}.hidden"), &[inputs, rows], hidden));
+        }
     }
     vectors
 }

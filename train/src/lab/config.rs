@@ -218,6 +218,12 @@ pub struct RunConfig {
     /// Learning rate of the modules of synthetic gradients, in parts of the network's.
     #[serde(default = "default_module_rate")]
     pub module_rate: f64,
+    /// Whether those modules see the label.
+    #[serde(default = "default_synthetic_conditioned", skip_serializing_if = "Clone::clone")]
+    pub synthetic_conditioned: bool,
+    /// Units of those modules' own hidden layer, up to 4096; 0 for linear ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub synthetic_hidden: usize,
     /// Seed of every draw.
     #[serde(default)]
     pub seed: u64,
@@ -255,6 +261,14 @@ fn default_module_rate() -> f64 {
     10.0
 }
 
+fn default_synthetic_conditioned() -> bool {
+    true
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 impl RunConfig {
     /// A run at full precision with every other setting at its default.
     pub fn new(data_set: DataSet, hidden: Hidden, algorithm: Algorithm, epochs: usize) -> Self {
@@ -278,6 +292,8 @@ impl RunConfig {
             hsic_beta: default_hsic_beta(),
             hsic_ridge: default_hsic_ridge(),
             module_rate: default_module_rate(),
+            synthetic_conditioned: default_synthetic_conditioned(),
+            synthetic_hidden: 0,
             seed: 0,
         }
     }
@@ -336,6 +352,10 @@ impl RunConfig {
                 "finite and above 0".into(),
                 "10 is a good start",
             );
+        }
+        if self.synthetic_hidden > 4096 {
+            let value = self.synthetic_hidden.to_string();
+            return fail("synthetic_hidden", value, "0..=4096".into(), "0 makes the modules linear");
         }
         self.quantization.as_ref().map_or(Ok(()), Quantization::check)
     }
@@ -403,5 +423,6 @@ mod tests {
         assert_eq!(field(|c| c.hsic_beta = -1.0), "hsic_beta");
         assert_eq!(field(|c| c.hsic_ridge = 0.0), "hsic_ridge");
         assert_eq!(field(|c| c.module_rate = 0.0), "module_rate");
+        assert_eq!(field(|c| c.synthetic_hidden = 5000), "synthetic_hidden");
     }
 }

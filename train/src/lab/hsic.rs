@@ -13,7 +13,7 @@
 use super::backward::{layer_gradient, through_activation};
 use super::config::RunConfig;
 use super::model::{Gradient, Model, Trace};
-use super::product::{multiply, transpose};
+use super::product::{Vectored, multiply, transpose, widest};
 
 /// A square matrix, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,16 +24,9 @@ pub(super) struct Square {
 
 impl Square {
     fn product(&self, other: &Self) -> Self {
-        let side = self.side;
-        let mut values = vec![0.0; side * side];
-        for (row, out) in self.values.chunks_exact(side).zip(values.chunks_exact_mut(side)) {
-            for (factor, other) in row.iter().zip(other.values.chunks_exact(side)) {
-                for (out, other) in out.iter_mut().zip(other) {
-                    *out += factor * other;
-                }
-            }
-        }
-        Self { side, values }
+        let mut values = vec![0.0; self.values.len()];
+        widest(Product { side: self.side, a: &self.values, b: &other.values, c: &mut values });
+        Self { side: self.side, values }
     }
 
     /// H A H: without the means of rows and columns. The matrix is symmetric.
@@ -47,46 +40,12 @@ impl Square {
         self
     }
 
-    /// The inverse of a symmetric positive definite matrix, by its Cholesky factor.
-    fn inverse(&self) -> Self {
-        let side = self.side;
-        let mut factor = self.values.clone();
-        for j in 0..side {
-            for i in j..side {
-                let (row_i, row_j) = (&factor[i * side..i * side + j], &factor[j * side..j * side + j]);
-                let dot: f64 = row_i.iter().zip(row_j).map(|(a, b)| a * b).sum();
-                let rest = factor[i * side + j] - dot;
-                factor[i * side + j] = if i == j { rest.sqrt() } else { rest / factor[j * side + j] };
-            }
-        }
-        // The factor's inverse, row by row: lower triangular as well.
-        let mut inverse = vec![0.0; side * side];
-        for i in 0..side {
-            let (above, row) = inverse.split_at_mut(i * side);
-            let row = &mut row[..side];
-            row[i] = 1.0;
-            for k in 0..i {
-                let weight = factor[i * side + k];
-                row[..=k].iter_mut().zip(&above[k * side..]).for_each(|(value, above)| *value -= weight * above);
-            }
-            let diagonal = factor[i * side + i];
-            row[..=i].iter_mut().for_each(|value| *value /= diagonal);
-        }
-        let mut values = vec![0.0; side * side];
-        for row in inverse.chunks_exact(side) {
-            for (i, factor) in row.iter().enumerate().filter(|(_, factor)| **factor != 0.0) {
-                let out = &mut values[i * side..(i + 1) * side];
-                out.iter_mut().zip(row).for_each(|(out, value)| *out += factor * value);
-            }
-        }
-        Self { side, values }
-    }
-
     /// (A + e I)^-1.
     fn resolvent(&self, ridge: f64) -> Self {
-        let mut shifted = self.clone();
-        shifted.values.iter_mut().step_by(self.side + 1).for_each(|value| *value += ridge);
-        shifted.inverse()
+        let mut inverse = self.clone();
+        inverse.values.iter_mut().step_by(self.side + 1).for_each(|value| *value += ridge);
+        widest(Invert(&mut inverse));
+        inverse
     }
 
     /// N of a centred kernel: A (A + e I)^-1 = I - e (A + e I)^-1.
@@ -95,6 +54,53 @@ impl Square {
         normalised.values.iter_mut().for_each(|value| *value *= -ridge);
         normalised.values.iter_mut().step_by(self.side + 1).for_each(|value| *value += 1.0);
         normalised
+    }
+}
+
+/// C = A B in f64, row by row.
+struct Product<'a> {
+    side: usize,
+    a: &'a [f64],
+    b: &'a [f64],
+    c: &'a mut [f64],
+}
+
+impl Vectored for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (row, out) in self.a.chunks_exact(self.side).zip(self.c.chunks_exact_mut(self.side)) {
+            for (factor, other) in row.iter().zip(self.b.chunks_exact(self.side)) {
+                out.iter_mut().zip(other).for_each(|(out, other)| *out += factor * other);
+            }
+        }
+    }
+}
+
+/// Put its inverse in place of a symmetric positive definite matrix, whose elimination (Gauss and Jordan) needs no pivoting:
+/// every pivot is a Schur complement, above 0.
+struct Invert<'a>(&'a mut Square);
+
+impl Vectored for Invert<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let side = self.0.side;
+        let mut pivot_row = vec![0.0; side];
+        for pivot in 0..side {
+            let row = &mut self.0.values[pivot * side..(pivot + 1) * side];
+            let scale = 1.0 / std::mem::replace(&mut row[pivot], 1.0);
+            row.iter_mut().for_each(|value| *value *= scale);
+            pivot_row.copy_from_slice(row);
+            for (index, row) in self.0.values.chunks_exact_mut(side).enumerate() {
+                if index != pivot {
+                    let factor = std::mem::replace(&mut row[pivot], 0.0);
+                    row.iter_mut().zip(&pivot_row).for_each(|(value, above)| *value -= factor * above);
+                }
+            }
+        }
     }
 }
 
@@ -232,7 +238,9 @@ mod tests {
     fn inverse_times_the_matrix_is_one() {
         let rows = drawn(IMAGES * 4, "hsic inverse");
         let kernel = kernel(&rows, 4, Shape { width: 1.0, ridge: 1e-5 });
-        let product = kernel.product(&kernel.inverse());
+        let mut inverse = kernel.clone();
+        widest(Invert(&mut inverse));
+        let product = kernel.product(&inverse);
         for (index, value) in product.values.iter().enumerate() {
             let expected = f64::from(u8::from(index % (IMAGES + 1) == 0));
             assert!((value - expected).abs() < 1e-9, "{index} {value}");

@@ -3,7 +3,7 @@
 //! Weights are `[input][output]` here, batches `[image][unit]`, all row by row.
 
 use super::config::{Activation, Algorithm, Gain, Optimizer, RunConfig};
-use super::product::multiply;
+use super::product::{Vectored, multiply, widest};
 use super::quantizer::Storage;
 use super::synthetic::Module;
 use bitline_golden::random::stream;
@@ -36,11 +36,29 @@ impl Parameter {
 
     /// Take a step down the gradient; `step` counts from 1.
     pub fn update(&mut self, gradient: &[f32], optimizer: Optimizer, rate: f32, step: usize) {
+        widest(Update { parameter: self, gradient, optimizer, rate, step });
+    }
+}
+
+struct Update<'a> {
+    parameter: &'a mut Parameter,
+    gradient: &'a [f32],
+    optimizer: Optimizer,
+    rate: f32,
+    step: usize,
+}
+
+impl Vectored for Update<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { parameter, gradient, optimizer, rate, step } = self;
         let step = i32::try_from(step).unwrap_or(i32::MAX);
         let first_part = rate / (1.0 - 0.9f32.powi(step));
         let second_part = 1.0 / (1.0 - 0.999f32.powi(step)).sqrt();
-        let state = self.first.iter_mut().zip(&mut self.second);
-        for ((value, (first, second)), gradient) in self.value.iter_mut().zip(state).zip(gradient) {
+        let state = parameter.first.iter_mut().zip(&mut parameter.second);
+        for ((value, (first, second)), gradient) in parameter.value.iter_mut().zip(state).zip(gradient) {
             match optimizer {
                 Optimizer::Descent => *value -= rate * gradient,
                 Optimizer::Momentum => {
@@ -106,8 +124,8 @@ impl Model {
             Layer { inputs, outputs, weights: Parameter::new(value), biases, gain }
         });
         let with_modules = if config.algorithm == Algorithm::SyntheticGradients { config.hidden.layers } else { 0 };
-        let modules = vec![Module::new(config.hidden.units, classes); with_modules];
-        let mut model = Self { layers: layers.collect(), modules };
+        let module = |index| Module::new(config, index, config.hidden.units, classes);
+        let mut model = Self { layers: layers.collect(), modules: (0..with_modules).map(module).collect() };
         let mut random = stream("lab init rounding", config.seed);
         for index in 0..model.layers.len() {
             model.store(config, index, &mut random);

@@ -4,6 +4,43 @@
 //! element's sum has that one order whatever the width of the vectors, so that wider instructions change the time alone. Zeros
 //! of `A` are left out, which changes no bit while `B` is finite: most pixels of a digit and half of the outputs of a ReLU are 0.
 
+/// A loop that [`widest`] compiles for several sets of instructions; `run` is `#[inline(always)]`. Without fused multiply-add,
+/// and with sums in an order of their own, its bits are the same in each.
+pub(super) trait Vectored {
+    /// What it gives.
+    type Output;
+    /// Run it.
+    fn run(self) -> Self::Output;
+}
+
+/// Run a loop with the widest vectors of this processor.
+pub(super) fn widest<B: Vectored>(body: B) -> B::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has AVX-512F.
+            return unsafe { with_avx512(body) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { with_avx2(body) };
+        }
+    }
+    body.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn with_avx512<B: Vectored>(body: B) -> B::Output {
+    body.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn with_avx2<B: Vectored>(body: B) -> B::Output {
+    body.run()
+}
+
 /// Multiply `a`, `[rows][inner]`, by `b`, `[inner][columns]`, into `c`, `[rows][columns]`; all row by row.
 ///
 /// # Panics
@@ -11,49 +48,61 @@
 pub fn multiply(a: &[f32], b: &[f32], c: &mut [f32], inner: usize, columns: usize) {
     assert_eq!(b.len(), inner * columns, "b is [inner][columns]");
     assert_eq!(a.len() * columns, c.len() * inner, "a and c have the same rows");
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has AVX-512F.
-            return unsafe { multiply_avx512(a, b, c, inner, columns) };
+    widest(Product { a, b, c, inner, columns });
+}
+
+struct Product<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    c: &'a mut [f32],
+    inner: usize,
+    columns: usize,
+}
+
+impl Vectored for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { a, b, c, inner, columns } = self;
+        if columns.is_multiple_of(LANES) {
+            return whole_lanes(a, b, c, inner, (columns, columns));
         }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2.
-            return unsafe { multiply_avx2(a, b, c, inner, columns) };
+        // A row that fills its last vector costs less than the remainder column by column.
+        let stride = columns.next_multiple_of(LANES);
+        let mut padded = vec![0.0; inner * stride];
+        for (row, b) in padded.chunks_exact_mut(stride).zip(b.chunks_exact(columns)) {
+            row[..columns].copy_from_slice(b);
         }
+        whole_lanes(a, &padded, c, inner, (columns, stride));
     }
-    plain(a, b, c, inner, columns);
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn multiply_avx512(a: &[f32], b: &[f32], c: &mut [f32], inner: usize, columns: usize) {
-    plain(a, b, c, inner, columns);
-}
+/// Columns that a strip's width is a multiple of.
+const LANES: usize = 16;
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn multiply_avx2(a: &[f32], b: &[f32], c: &mut [f32], inner: usize, columns: usize) {
-    plain(a, b, c, inner, columns);
-}
-
-/// The body of each width; inlined, so that it is compiled once for each set of instructions.
+/// The product where `b` has rows of `stride` columns, of which `c` takes the first `columns`.
 #[inline(always)]
-fn plain(a: &[f32], b: &[f32], c: &mut [f32], inner: usize, columns: usize) {
-    let mut present: Vec<(f32, usize)> = Vec::with_capacity(inner);
+fn whole_lanes(a: &[f32], b: &[f32], c: &mut [f32], inner: usize, (columns, stride): (usize, usize)) {
+    let mut list = vec![(0.0f32, 0usize); inner];
     for (a, c) in a.chunks_exact(inner).zip(c.chunks_exact_mut(columns)) {
-        present.clear();
-        present
-            .extend(a.iter().enumerate().filter(|(_, value)| **value != 0.0).map(|(k, value)| (*value, k * columns)));
+        // Without a branch, which no processor would guess.
+        let mut count = 0;
+        for (k, value) in a.iter().enumerate() {
+            list[count] = (*value, k * stride);
+            count += usize::from(*value != 0.0);
+        }
+        let present = &list[..count];
         let mut at = 0;
-        while at < columns {
-            at += match columns - at {
-                64.. => strip::<64>(&present, b, c, at),
-                32.. => strip::<32>(&present, b, c, at),
-                16.. => strip::<16>(&present, b, c, at),
-                8.. => strip::<8>(&present, b, c, at),
-                4.. => strip::<4>(&present, b, c, at),
-                _ => strip::<1>(&present, b, c, at),
+        while at < stride {
+            at += match stride - at {
+                16 => strip::<16>(present, b, c, at),
+                32 => strip::<32>(present, b, c, at),
+                48 => strip::<48>(present, b, c, at),
+                80 => strip::<80>(present, b, c, at),
+                96 => strip::<96>(present, b, c, at),
+                112 => strip::<112>(present, b, c, at),
+                _ => strip::<64>(present, b, c, at),
             };
         }
     }
@@ -69,7 +118,8 @@ fn strip<const WIDTH: usize>(present: &[(f32, usize)], b: &[f32], c: &mut [f32],
             *sum += value * weight;
         }
     }
-    c[at..at + WIDTH].copy_from_slice(&sums);
+    let end = c.len().min(at + WIDTH);
+    c[at..end].copy_from_slice(&sums[..end - at]);
     WIDTH
 }
 
@@ -78,9 +128,12 @@ pub fn transpose(a: &[f32], columns: usize, out: &mut Vec<f32>) {
     let rows = a.len() / columns;
     out.clear();
     out.resize(a.len(), 0.0);
-    for (row, values) in a.chunks_exact(columns).enumerate() {
-        for (column, value) in values.iter().enumerate() {
-            out[column * rows + row] = *value;
+    // In blocks, so that the lines written stay in the cache until they are full.
+    for first in (0..columns).step_by(LANES) {
+        for (row, values) in a.chunks_exact(columns).enumerate() {
+            for (column, value) in values.iter().enumerate().skip(first).take(LANES) {
+                out[column * rows + row] = *value;
+            }
         }
     }
 }
@@ -106,7 +159,7 @@ mod tests {
             let mut c = vec![f32::NAN; rows * columns];
             multiply(&a, &b, &mut c, inner, columns);
             let mut narrow = vec![f32::NAN; rows * columns];
-            plain(&a, &b, &mut narrow, inner, columns);
+            Product { a: &a, b: &b, c: &mut narrow, inner, columns }.run();
             for row in 0..rows {
                 for column in 0..columns {
                     let mut sum = 0.0f32;

@@ -241,7 +241,11 @@ fn resumed_run_leaves_the_record_of_an_uninterrupted_one() {
     for algorithm in Algorithm::ALL {
         let mut config = quantized(Storage::InPlaceStochastic);
         (config.algorithm, config.epochs, config.noise_sigma) = (algorithm, 3, 0.05);
-        resumes(config);
+        resumes(config.clone());
+        if algorithm == Algorithm::SyntheticGradients {
+            (config.synthetic_hidden, config.synthetic_conditioned) = (16, false);
+            resumes(config);
+        }
     }
 }
 

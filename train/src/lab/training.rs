@@ -108,7 +108,8 @@ fn epoch(
         if cancel.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let batch = rows.iter().flat_map(|row| &data.train_pixels[row * pixels..][..pixels]).copied().collect();
+        let mut batch = Vec::with_capacity(config.batch * pixels);
+        rows.iter().for_each(|row| batch.extend_from_slice(&data.train_pixels[row * pixels..][..pixels]));
         let labels: Vec<u8> = rows.iter().map(|row| data.train_labels[*row]).collect();
         let step = (epoch - 1) * steps + index;
         let rate = match config.schedule {
