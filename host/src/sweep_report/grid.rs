@@ -114,6 +114,12 @@ impl Grid {
         self.architectures.iter().filter(|hidden| is_own(hidden) || has_run(hidden)).copied().collect()
     }
 
+    /// The sets that hypotheses are judged by: S003's, or where there is no run on them the digits.
+    pub fn judged(&self) -> Vec<DataSet> {
+        let own: Vec<DataSet> = self.data_sets.iter().filter(|set| SETS.contains(set)).copied().collect();
+        if own.is_empty() { self.data_sets.clone() } else { own }
+    }
+
     /// Every cell in the grid.
     pub fn cells(&self) -> impl Iterator<Item = &Cell> {
         self.groups.iter().map(|group| &group.cell)

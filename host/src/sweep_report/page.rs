@@ -21,7 +21,7 @@ pub(super) fn html(report: &SweepReport) -> Result<String, ReportError> {
         figures.iter().map(one).collect()
     };
     let mut body = header(report);
-    body += &section("hypotheses", "S003's hypotheses, measured", &hypotheses(&report.findings));
+    body += &section("hypotheses", "S003's hypotheses, measured", &hypotheses(report));
     let tables: String = report.full_precision.iter().map(super::Table::html).collect();
     let lead = "<p>Mean and sample standard deviation over seeds of the test accuracy after the last epoch; below it S003's number, \
                 which is of one run, and the difference in points.</p>\n";
@@ -63,7 +63,7 @@ fn header(report: &SweepReport) -> String {
     )
 }
 
-fn hypotheses(findings: &[Finding]) -> String {
+fn hypotheses(report: &SweepReport) -> String {
     let class = |verdict| match verdict {
         Verdict::Holds => "good",
         Verdict::DoesNotHold => "bad",
@@ -83,7 +83,12 @@ fn hypotheses(findings: &[Finding]) -> String {
             escape(&finding.told())
         )
     };
-    findings.iter().map(one).collect()
+    let sets: Vec<&str> = report.grid.judged().into_iter().map(title).collect();
+    let lead = format!(
+        "<p>Measured on {}, with weights in place where the last one does not say otherwise. A rule is ours; S003's verdict is its author's.</p>\n",
+        sets.join(" and ")
+    );
+    lead + &report.findings.iter().map(one).collect::<String>()
 }
 
 fn list(items: &[String]) -> String {
