@@ -48,7 +48,8 @@ pub struct Grid {
     groups: Vec<Group>,
 }
 
-fn belongs(setting: &Setting) -> bool {
+/// Whether a setting is of S003's kind: no noise, in full precision or quantized in place by ASYMM or SYMM.
+pub(super) fn belongs(setting: &Setting) -> bool {
     let in_place = |w: &Weights| w.storage == Storage::InPlace && QUANTIZERS.contains(&w.quantizer);
     setting.noise_sigma == 0.0 && setting.weights.as_ref().is_none_or(in_place)
 }

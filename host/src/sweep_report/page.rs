@@ -2,7 +2,8 @@
 
 use super::SweepReport;
 use super::finding::{Finding, Verdict};
-use super::grid::{Choice, listed};
+use super::grid::{Choice, belongs, listed};
+use super::runs::{LabRun, Setting};
 use super::s003::{HOURS, RUNS, title};
 use super::tables::{MISSING, percent};
 use crate::report::ReportError;
@@ -182,11 +183,15 @@ fn origin(report: &SweepReport) -> String {
     }
     let seeds: BTreeSet<u64> = runs.iter().map(|run| run.config.seed).collect();
     line("seeds", seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", "));
+    let of_study = |run: &&LabRun| run.config.quantization.is_some() && belongs(&Setting::of(&run.config));
+    let study: Vec<f64> = runs.iter().filter(of_study).map(|run| run.record.seconds).collect();
     line(
         "time",
         format!(
-            "{} h over all runs, one thread each; S003: {HOURS} h for its {RUNS}. A run that was stopped and went on counts from there alone.",
-            percent(report.runs.seconds() / 3600.0)
+            "{} h over all runs, one thread each, of which {} h are of {} runs as in S003's study; S003: {HOURS} h for its {RUNS}. A run that was stopped and went on counts from there alone.",
+            percent(report.runs.seconds() / 3600.0),
+            percent(study.iter().sum::<f64>() / 3600.0),
+            study.len()
         ),
     );
     line("report made by", format!("<code>{}</code>", escape(&report.command)));

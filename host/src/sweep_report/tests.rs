@@ -120,6 +120,7 @@ fn quantized_table_and_figure_have_the_difference_to_full_precision() {
     assert!(page.contains("MNIST: 2 of the 672 places"));
     assert!(page.contains("<li>backpropagation 2x100 uniform-symm global: 2, 5, 6, 7, 8 bits</li>"));
     assert!(page.contains("backpropagation 2x100 uniform-symm global 4 bits: 1 of 1 runs"));
+    assert!(page.contains("1.50 h over all runs, one thread each, of which 1.00 h are of 2 runs as in S003's study"));
     assert!(page.contains("1 runs diverged in all, 0 of them outside the grid"));
 }
 
