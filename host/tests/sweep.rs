@@ -225,3 +225,24 @@ fn submit_without_slurm_says_what_to_install() {
         text(&refused.stderr)
     );
 }
+
+#[test]
+fn report_of_a_study_is_written_and_one_of_nothing_refused() {
+    let scratch = Scratch::new("report");
+    std::fs::write(scratch.0.join("study.toml"), STUDY).unwrap();
+    assert_eq!(run(&scratch.0, &["sweep", "run", "study.toml", "--out", "runs"]).status.code(), Some(0));
+    let words = ["sweep", "report", "runs", "--out", "report", "--json"];
+    let written = run(&scratch.0, &words);
+    assert_eq!(written.status.code(), Some(0), "{}", text(&written.stderr));
+    let told: Value = serde_json::from_str(&text(&written.stdout)).unwrap();
+    assert_eq!((&told["runs"], &told["diverged"]), (&6.into(), &0.into()));
+    let page = std::fs::read_to_string(scratch.0.join("report/report.html")).unwrap();
+    assert!(page.contains("bitline sweep report runs --out report --json"));
+    // Stochastic rounding is none of S003's, and one storage alone is no comparison.
+    assert!(
+        !scratch.0.join("report/bits-digits.svg").exists() && !scratch.0.join("report/storage-digits.svg").exists()
+    );
+    let refused = run(&scratch.0, &["sweep", "report", "nothing"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("nothing is not there; give a records file"), "{}", text(&refused.stderr));
+}

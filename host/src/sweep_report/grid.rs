@@ -48,7 +48,8 @@ pub struct Grid {
     groups: Vec<Group>,
 }
 
-fn belongs(setting: &Setting) -> bool {
+/// Whether a setting is of S003's kind: no noise, in full precision or quantized in place by ASYMM or SYMM.
+pub(super) fn belongs(setting: &Setting) -> bool {
     let in_place = |w: &Weights| w.storage == Storage::InPlace && QUANTIZERS.contains(&w.quantizer);
     setting.noise_sigma == 0.0 && setting.weights.as_ref().is_none_or(in_place)
 }
@@ -112,6 +113,12 @@ impl Grid {
         let has_run =
             |hidden: &Hidden| self.groups.iter().any(|g| (g.setting.data_set, g.setting.hidden) == (data_set, *hidden));
         self.architectures.iter().filter(|hidden| is_own(hidden) || has_run(hidden)).copied().collect()
+    }
+
+    /// The sets that hypotheses are judged by: S003's, or where there is no run on them the digits.
+    pub fn judged(&self) -> Vec<DataSet> {
+        let own: Vec<DataSet> = self.data_sets.iter().filter(|set| SETS.contains(set)).copied().collect();
+        if own.is_empty() { self.data_sets.clone() } else { own }
     }
 
     /// Every cell in the grid.

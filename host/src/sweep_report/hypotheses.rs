@@ -5,9 +5,8 @@ use super::finding::{Finding, Verdict, mean, pair_sheet, share, sheet};
 use super::grid::{Grid, Place};
 use super::runs::{Cell, Group, Weights, name};
 use super::s003::{self, ARCHITECTURES, BITS, QUANTIZERS, RANGES, full_precision, letters};
-use super::statistics::{NEAR_POINTS, Needed, Pairs, USABLE_POINTS, median, needed};
+use super::statistics::{LEAST_PERCENT, NEAR_POINTS, Needed, Pairs, USABLE_POINTS, median, needed};
 use super::tables::{percent, points};
-use bitline_train::image_set::DataSet;
 use bitline_train::lab::{Algorithm, Hidden, Quantizer, Range, Storage};
 
 /// All of them, in S003's order.
@@ -17,7 +16,7 @@ pub fn findings(grid: &Grid, groups: &[Group]) -> Vec<Finding> {
 
 fn h1(grid: &Grid) -> Finding {
     let (mut lines, mut all) = (Vec::new(), Pairs::default());
-    for set in &grid.data_sets {
+    for set in &grid.judged() {
         for algorithm in &Algorithm::ALL[1..] {
             let pairs = Pairs::of(grid.architectures(*set).iter().map(|hidden| {
                 (grid.full(*set, *hidden, *algorithm), grid.full(*set, *hidden, Algorithm::Backpropagation))
@@ -59,12 +58,12 @@ fn h1(grid: &Grid) -> Finding {
 fn h2(grid: &Grid) -> Finding {
     let (mut rows, mut of_range) = (Vec::new(), [Vec::new(), Vec::new()]);
     let mut architectures: Vec<Hidden> = Vec::new();
-    for hidden in grid.data_sets.iter().flat_map(|set| grid.architectures(*set)) {
+    for hidden in grid.judged().iter().flat_map(|set| grid.architectures(*set)) {
         if !architectures.contains(&hidden) {
             architectures.push(hidden);
         }
     }
-    for set in &grid.data_sets {
+    for set in &grid.judged() {
         for algorithm in Algorithm::ALL {
             for (range, all) in RANGES.into_iter().zip(&mut of_range) {
                 for quantizer in QUANTIZERS {
@@ -113,14 +112,17 @@ fn h2(grid: &Grid) -> Finding {
     }
 }
 
-/// Pairs of quantized cells on all sets, line by line: those of `lines` whose key is the line's.
+/// Two cells to be compared, as far as they are recorded.
+type CellPair<'a> = (Option<&'a Cell>, Option<&'a Cell>);
+
+/// Pairs of quantized cells, a line for each key, and all together; `twin` gives a place's other.
 fn quantized_pairs(
     grid: &Grid,
     key: impl Fn(&Place) -> Vec<String>,
     twin: impl Fn(&Place) -> Option<Place>,
 ) -> (Vec<(Vec<String>, Pairs)>, Pairs) {
-    let mut lines: Vec<(Vec<String>, Vec<(Option<&Cell>, Option<&Cell>)>)> = Vec::new();
-    for set in &grid.data_sets {
+    let mut lines: Vec<(Vec<String>, Vec<CellPair>)> = Vec::new();
+    for set in &grid.judged() {
         for place in grid.places(*set) {
             let Some(other) = twin(&place) else { continue };
             let pair = (grid.quantized(&place), grid.quantized(&other));
@@ -164,7 +166,7 @@ fn h3(grid: &Grid) -> Finding {
 fn h4(grid: &Grid) -> Finding {
     let mut counts: Vec<(Vec<String>, [usize; 4], usize)> = Vec::new();
     let (mut total, mut best_of_all) = (0, 0);
-    for set in &grid.data_sets {
+    for set in &grid.judged() {
         // Places of one algorithm stand for the contests between all four.
         for place in grid.places(*set).iter().filter(|place| place.algorithm == Algorithm::Hsic) {
             let cells = Algorithm::ALL.map(|algorithm| grid.quantized(&Place { algorithm, ..*place }));
@@ -222,7 +224,7 @@ fn h5(grid: &Grid) -> Finding {
         let (counted, quantized) = quantized_pairs(grid, key, twin);
         lines.extend(counted);
         *all = quantized;
-        for set in &grid.data_sets {
+        for set in &grid.judged() {
             for algorithm in Algorithm::ALL {
                 let full = |hidden| grid.full(*set, hidden, algorithm);
                 let pairs = Pairs::of(steps.iter().map(|(large, small)| (full(*large), full(*small))));
@@ -236,13 +238,15 @@ fn h5(grid: &Grid) -> Finding {
         }
     }
     let [wide, deep] = all;
-    let holds =
-        wide.mean().zip(deep.mean()).map(|(by_width, by_depth)| 2 * wide.better > wide.count() && by_width > by_depth);
+    let holds = wide
+        .mean()
+        .zip(deep.mean())
+        .map(|(by_width, by_depth)| 2 * wide.better > wide.count() && by_width > by_depth.max(0.0));
     Finding {
         name: "h5",
         statement: "H5: width is what makes up for quantization, not depth",
         s003: "confirmed: wider is better for every algorithm, deeper may be worse",
-        rule: "Holds if twice the width is better in most quantized pairs and gains more on average than a layer more."
+        rule: "Holds if twice the width is better in most quantized pairs and gains on average, more than a layer more does."
             .into(),
         measured: format!(
             "Twice the width is better in {} of {} and changes accuracy by {} points, a layer more is better in {} of {} and changes it by {}.",
@@ -282,7 +286,7 @@ fn local(grid: &Grid) -> Finding {
 fn three_bits(grid: &Grid, groups: &[Group]) -> Finding {
     let mut rows = Vec::new();
     let (mut usable, mut judged, mut usable_in_place, mut in_place) = (0, 0, 0, 0);
-    for set in [DataSet::Mnist, DataSet::FashionMnist, DataSet::Digits] {
+    for set in grid.judged() {
         for bits in [2, 3] {
             for storage in [Storage::InPlace, Storage::InPlaceStochastic, Storage::Latent] {
                 let own = |group: &&Group| {
@@ -296,7 +300,7 @@ fn three_bits(grid: &Grid, groups: &[Group]) -> Finding {
                 let Some((best, mean)) = cells.iter().rev().max_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
                 let setting = &best.setting;
                 let full = grid.full(set, setting.hidden, Algorithm::Backpropagation).and_then(Cell::mean);
-                if let Some(full) = full {
+                if let Some(full) = full.filter(|full| *full >= LEAST_PERCENT) {
                     judged += 1;
                     let is_usable = usize::from(*mean >= full - USABLE_POINTS);
                     usable += is_usable;
@@ -345,7 +349,7 @@ fn three_bits(grid: &Grid, groups: &[Group]) -> Finding {
         s003: "concluded from its runs in place",
         rule: format!(
             "Holds if nothing at 2 or 3 bits, wherever the weights live, comes within {USABLE_POINTS} points of backpropagation in full precision with the same \
-             architecture."
+             architecture, where that reaches {LEAST_PERCENT} percent."
         ),
         measured: format!(
             "{usable} of {judged} kinds below do, of those in place (rounded to the nearest level or stochastically) {usable_in_place} of {in_place}. Each is \

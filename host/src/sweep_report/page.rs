@@ -2,7 +2,8 @@
 
 use super::SweepReport;
 use super::finding::{Finding, Verdict};
-use super::grid::{Choice, listed};
+use super::grid::{Choice, belongs, listed};
+use super::runs::{LabRun, Setting};
 use super::s003::{HOURS, RUNS, title};
 use super::tables::{MISSING, percent};
 use crate::report::ReportError;
@@ -21,7 +22,7 @@ pub(super) fn html(report: &SweepReport) -> Result<String, ReportError> {
         figures.iter().map(one).collect()
     };
     let mut body = header(report);
-    body += &section("hypotheses", "S003's hypotheses, measured", &hypotheses(&report.findings));
+    body += &section("hypotheses", "S003's hypotheses, measured", &hypotheses(report));
     let tables: String = report.full_precision.iter().map(super::Table::html).collect();
     let lead = "<p>Mean and sample standard deviation over seeds of the test accuracy after the last epoch; below it S003's number, \
                 which is of one run, and the difference in points.</p>\n";
@@ -63,7 +64,7 @@ fn header(report: &SweepReport) -> String {
     )
 }
 
-fn hypotheses(findings: &[Finding]) -> String {
+fn hypotheses(report: &SweepReport) -> String {
     let class = |verdict| match verdict {
         Verdict::Holds => "good",
         Verdict::DoesNotHold => "bad",
@@ -83,7 +84,12 @@ fn hypotheses(findings: &[Finding]) -> String {
             escape(&finding.told())
         )
     };
-    findings.iter().map(one).collect()
+    let sets: Vec<&str> = report.grid.judged().into_iter().map(title).collect();
+    let lead = format!(
+        "<p>Measured on {}, with weights in place where the last one does not say otherwise. A rule is ours; S003's verdict is its author's.</p>\n",
+        sets.join(" and ")
+    );
+    lead + &report.findings.iter().map(one).collect::<String>()
 }
 
 fn list(items: &[String]) -> String {
@@ -177,11 +183,15 @@ fn origin(report: &SweepReport) -> String {
     }
     let seeds: BTreeSet<u64> = runs.iter().map(|run| run.config.seed).collect();
     line("seeds", seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", "));
+    let of_study = |run: &&LabRun| run.config.quantization.is_some() && belongs(&Setting::of(&run.config));
+    let study: Vec<f64> = runs.iter().filter(of_study).map(|run| run.record.seconds).collect();
     line(
         "time",
         format!(
-            "{} h over all runs, one thread each; S003: {HOURS} h for its {RUNS}. A run that was stopped and went on counts from there alone.",
-            percent(report.runs.seconds() / 3600.0)
+            "{} h over all runs, one thread each, of which {} h are of {} runs as in S003's study; S003: {HOURS} h for its {RUNS}. A run that was stopped and went on counts from there alone.",
+            percent(report.runs.seconds() / 3600.0),
+            percent(study.iter().sum::<f64>() / 3600.0),
+            study.len()
         ),
     );
     line("report made by", format!("<code>{}</code>", escape(&report.command)));

@@ -84,7 +84,8 @@ pub struct Setting {
 }
 
 impl Setting {
-    fn of(config: &RunConfig) -> Self {
+    /// That of a configuration.
+    pub fn of(config: &RunConfig) -> Self {
         let weights = config.quantization.as_ref();
         Self {
             data_set: config.data_set,

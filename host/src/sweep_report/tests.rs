@@ -120,6 +120,7 @@ fn quantized_table_and_figure_have_the_difference_to_full_precision() {
     assert!(page.contains("MNIST: 2 of the 672 places"));
     assert!(page.contains("<li>backpropagation 2x100 uniform-symm global: 2, 5, 6, 7, 8 bits</li>"));
     assert!(page.contains("backpropagation 2x100 uniform-symm global 4 bits: 1 of 1 runs"));
+    assert!(page.contains("1.50 h over all runs, one thread each, of which 1.00 h are of 2 runs as in S003's study"));
     assert!(page.contains("1 runs diverged in all, 0 of them outside the grid"));
 }
 
@@ -195,6 +196,32 @@ fn hypotheses_follow_the_records() {
     assert!(told.starts_with("It is better in 96 (43 %) of 224, worse in 0 (0 %)"), "{told}");
     assert_eq!(verdict(&report, "three-bits").0, Verdict::Holds);
     assert_eq!(report.grid.missing(DataSet::Mnist).len(), s003::RUNS - 448);
+
+    // Runs on the digits stand beside S003's sets, and judge nothing there.
+    records.push(record(json!({ "data_set": "digits" }), Some(9000)));
+    records.push(record(json!({ "data_set": "digits", "algorithm": "hsic" }), Some(3000)));
+    let beside = self::report("digits", &records);
+    assert_eq!(beside.full_precision.len(), 2);
+    assert_eq!(verdict(&beside, "h1"), (Verdict::Holds, "12 of 12 cells are.".into()));
+    let alone = self::report("digits-alone", &records[records.len() - 2..]);
+    assert_eq!(verdict(&alone, "h1"), (Verdict::DoesNotHold, "0 of 1 cells are.".into()));
+}
+
+#[test]
+fn width_that_costs_accuracy_does_not_make_up_for_quantization() {
+    let at = |hidden: &str, bits: usize, correct: usize| {
+        record(json!({ "hidden": hidden, "quantization": weights("uniform-symm", "local", bits) }), Some(correct))
+    };
+    let mut records = Vec::new();
+    for (bits, wide) in [(2, 9010), (3, 9010), (4, 1000)] {
+        records.extend([at("2x50", bits, 9000), at("2x100", bits, wide), at("3x50", bits, 500)]);
+    }
+    let (verdict, told) = verdict(&report("width", &records), "h5");
+    assert_eq!(verdict, Verdict::DoesNotHold);
+    assert!(
+        told.starts_with("Twice the width is better in 2 (67 %) of 3 and changes accuracy by -26.60 points"),
+        "{told}"
+    );
 }
 
 #[test]
