@@ -18,7 +18,7 @@ fn limits() -> Limits {
     };
     machine.check().unwrap();
     // No machine has as many, for they are a power of two; the numbers are those of the pixels.
-    Limits { image_codes: 784, ..Limits::of(&machine) }
+    Limits { image_codes: 784, weight_bits: 4, ..Limits::of(&machine) }
 }
 
 /// 784 - 100 - 10, dense.
@@ -135,6 +135,10 @@ fn what_reaches_beyond_the_machine_is_refused_with_the_numbers() {
     assert!(
         refused("outputs=10 columns=4 planes=4", "outputs=10 columns=4 planes=5")
             .contains("the planes reaches 5, the machine has 4")
+    );
+    assert!(
+        refused("outputs=10 columns=4 planes=4", "outputs=10 columns=8 planes=4")
+            .contains("the columns of an output reaches 8, the machine has 4")
     );
     assert!(refused("thresholds first=0", "thresholds first=32").contains("the last threshold entry reaches 132"));
     assert_eq!(

@@ -74,9 +74,19 @@ fn compare(machine: &DeepMachine, network: &Network, images: &[Vec<u8>], what: &
 
 #[test]
 fn random_networks_run_as_the_executor_says() {
-    let machine = DeepMachine::named("tiny-deep").unwrap();
+    random_networks("tiny-deep", 120, 60);
+}
+
+#[test]
+fn random_networks_run_on_a_machine_of_one_lane_as_the_executor_says() {
+    random_networks("mnist-small", 60, 15);
+}
+
+/// Of so many networks drawn, so many at least fit.
+fn random_networks(machine: &str, drawn: u64, least: usize) {
+    let machine = DeepMachine::named(machine).unwrap();
     let mut run = 0;
-    for seed in 0..120 {
+    for seed in 0..drawn {
         let mut draw = Draw(seed);
         let network = draw.network(machine.code_bits, machine.sums, 4);
         let input_bits = network.layers[0].input_bits;
@@ -85,15 +95,15 @@ fn random_networks_run_as_the_executor_says() {
             Geometry::Convolution(convolution) => convolution.input.codes(),
         };
         let images: Vec<Vec<u8>> =
-            (0..2).map(|_| (0..inputs).map(|_| draw.below(1 << input_bits) as u8).collect()).collect();
+            (0..machine.slots.min(2)).map(|_| (0..inputs).map(|_| draw.below(1 << input_bits) as u8).collect()).collect();
         let target = Target::of(&machine);
         if compile(&network, &target).is_err() {
             continue;
         }
-        compare(&machine, &network, &images, &format!("seed {seed}"));
+        compare(&machine, &network, &images, &format!("{}, seed {seed}", machine.name));
         run += 1;
     }
-    assert!(run >= 60, "only {run} of the networks fit");
+    assert!(run >= least, "only {run} of the networks fit");
 }
 
 #[test]
@@ -170,6 +180,20 @@ fn every_kind_of_fault_ends_the_run_and_is_told_with_its_instruction() {
         (format!("{layer}output base=1024\nread"), fault::ADDRESS, 6),
         (format!("{layer}output base=1023\nread\nhalt"), 0, 0),
         (format!("{layer}tiles first=128 planes=4\nread"), fault::TILE, 6),
+        // The largest numbers, of which not every bit is kept.
+        (format!("{layer}window base=65535 codes=8\nread"), fault::ADDRESS, 6),
+        (format!("{layer}window base=65535 image=1 codes=8\nread"), fault::ADDRESS, 6),
+        (format!("{layer}window segments=2 pitch=65535 codes=4\nread"), fault::ADDRESS, 6),
+        (format!("{layer}window step_x=65535 codes=8\npool size=2\nread"), fault::ADDRESS, 7),
+        (format!("{layer}pool step_y=65535\nread high=2"), fault::ADDRESS, 6),
+        (format!("{layer}output base=65535\nread"), fault::ADDRESS, 6),
+        (format!("{layer}output step_x=65535\nread wide=2"), fault::ADDRESS, 6),
+        (format!("{layer}tiles first=65535 planes=4\nread"), fault::TILE, 6),
+        (format!("{layer}thresholds first=65534\nread"), fault::THRESHOLD, 6),
+        ("copy from=65535 to=4 codes=4".into(), fault::ADDRESS, 0),
+        ("copy from=0 to=65535 codes=4".into(), fault::ADDRESS, 0),
+        ("fill to=65535 codes=4".into(), fault::ADDRESS, 0),
+        (format!("{layer}window base=65535 codes=8\nhalt"), 0, 0),
         (format!("{layer}thresholds first=64\nread"), fault::THRESHOLD, 6),
         (format!("{layer}thresholds first=63\nread"), fault::THRESHOLD, 6),
         (format!("{layer}thresholds first=62\nread\nhalt"), 0, 0),
@@ -208,6 +232,20 @@ fn every_kind_of_fault_ends_the_run_and_is_told_with_its_instruction() {
     let found: Vec<i32> =
         (0..sums.len()).map(|o| wide(&mut core, DeepRegion::Results, result_offset(&machine, 0, o)) as i32).collect();
     assert_eq!(found, sums);
+}
+
+#[test]
+fn outputs_of_more_columns_than_the_machine_has_are_a_fault() {
+    use bitline_firmware::text::{assemble, encode};
+    use bitline_hdl::deep::program_control::fault;
+    let machine = DeepMachine::named("mnist-small").unwrap();
+    let mut core = CoreSimulation::new(&machine, &DeepContents::default());
+    for (columns, kinds, at) in [(4, 0, 0), (8, fault::SIZE, 2), (1, 0, 0)] {
+        let text = format!("window codes=4\ntiles outputs=2 output_groups=2 columns={columns}\nclassify\nhalt");
+        load(&mut core, &encode(&assemble(&text).unwrap()), &machine);
+        assert!(core.run(0, 1, 1 << 14), "{columns}: no end");
+        assert_eq!(core.fault(), (kinds, at), "{columns}");
+    }
 }
 
 #[test]

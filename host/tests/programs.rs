@@ -147,7 +147,7 @@ fn a_network_that_does_not_fit_is_refused_with_the_numbers_and_the_machine_that_
     let talk = refused(&["compile", &file, "--machine", "mnist"]);
     // 13 x 50, 4 x 50 and 4 x 3.
     assert!(talk.contains("network large needs 862 tiles, machine mnist has 512: 350 too many"), "{talk}");
-    assert!(talk.contains("; none of tiny-deep, mnist, kws holds it"), "{talk}");
+    assert!(talk.contains("; none of tiny-deep, mnist, mnist-small, kws holds it"), "{talk}");
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
         (&["compile", "networks/digits.safetensors"], "--machine <MACHINE>"),
         (
             &["compile", "networks/digits.safetensors", "--machine", "digits"],
-            "machine digits has one layer and runs no programs; choose one of tiny-deep, mnist, kws",
+            "machine digits has one layer and runs no programs; choose one of tiny-deep, mnist, mnist-small, kws",
         ),
         (&["disassemble", "networks/digits.safetensors"], "so it is not a program; make one with `bitline compile`"),
         (&["sim", "--machine", "mnist", "--engine", "icarus"], "the icarus engine runs no programs"),

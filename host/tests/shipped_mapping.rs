@@ -1,4 +1,4 @@
-//! The networks in `networks/` fit the machine `mnist`, and keep its array busy.
+//! The networks in `networks/` fit the machine `mnist`, or that of their own name, and keep its array busy.
 
 use bitline_firmware::compile::Compiled;
 use bitline_firmware::program::Target;
@@ -9,9 +9,10 @@ use bitline_host::deep::mapping::Mapping;
 use bitline_train::recipe;
 
 #[test]
-fn shipped_networks_fit_the_mnist_machine_and_keep_its_array_busy() {
-    let machine = DeepMachine::named("mnist").unwrap();
+fn shipped_networks_fit_their_machine_and_keep_its_array_busy() {
+    let mnist = DeepMachine::named("mnist").unwrap();
     for name in recipe::NAMES {
+        let machine = DeepMachine::find(name).unwrap().unwrap_or_else(|| mnist.clone());
         let file = format!("{}/../networks/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
         let network = Network::load(file).unwrap();
         let Compiled { program, placements } = compile_for(&network, &machine).unwrap();

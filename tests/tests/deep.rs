@@ -1,4 +1,4 @@
-//! The shipped networks of several layers on the machine `mnist`, through its link: RustHDL and the exported Verilog give what golden
+//! The shipped networks of several layers on the machine `mnist`, or that of their own name, through its link: RustHDL and the exported Verilog give what golden
 //! gives, sums, classes, margins, every counter of every layer and the clocks.
 
 use bitline_golden::deep_machine::DeepMachine;
@@ -14,7 +14,7 @@ fn problem(name: &str, images: usize, change: impl Fn(&mut Network)) -> DeepProb
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut network = Network::load(root.join(format!("networks/{name}.safetensors"))).unwrap();
     change(&mut network);
-    let machine = DeepMachine::named("mnist").unwrap();
+    let machine = DeepMachine::find(name).unwrap().unwrap_or_else(|| DeepMachine::named("mnist").unwrap());
     DeepProblem::of_network(machine, network, name.into(), &MadeUpImages(3), Some(images)).unwrap()
 }
 
@@ -35,6 +35,7 @@ fn compare(engine: Engine, name: &str, images: usize) {
 fn networks_on_rusthdl_equal_golden() {
     compare(Engine::Rusthdl, "mnist-dense", 2);
     compare(Engine::Rusthdl, "digits-conv", 1);
+    compare(Engine::Rusthdl, "mnist-small", 1);
 }
 
 #[test]
@@ -44,6 +45,7 @@ fn networks_on_the_exported_verilog_equal_golden() {
     compare(Engine::Verilator, "mnist-binary", 20);
     compare(Engine::Verilator, "mnist-conv", 3);
     compare(Engine::Verilator, "digits-hidden", 17);
+    compare(Engine::Verilator, "mnist-small", 3);
 }
 
 #[test]

@@ -16,20 +16,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Test images that each network has to classify, issue by issue of the project: of 297, and of 10,000.
-const LEAST: [(&str, usize); 7] = [
+/// Test images that each network has to classify: of 297, and of 10,000.
+const LEAST: [(&str, usize); 8] = [
     ("digits-hidden", 276),
     ("digits-conv", 285),
     ("mnist-dense", 9_780),
     ("mnist-conv", 9_900),
     ("mnist-binary", 9_750),
+    ("mnist-small", 9_900),
     ("fashion-dense", 8_800),
     ("fashion-conv", 9_000),
 ];
 
 /// Images of the committed samples that each network classifies.
-const SAMPLE_CORRECT: [(&str, usize); 5] =
-    [("mnist-dense", 100), ("mnist-conv", 100), ("mnist-binary", 99), ("fashion-dense", 86), ("fashion-conv", 88)];
+const SAMPLE_CORRECT: [(&str, usize); 6] = [
+    ("mnist-dense", 100),
+    ("mnist-conv", 100),
+    ("mnist-binary", 99),
+    ("mnist-small", 98),
+    ("fashion-dense", 86),
+    ("fashion-conv", 88),
+];
 
 const SAMPLE_IMAGES: Layout =
     Layout { what: "images", dimensions: &[("images", 100), ("rows of pixels", 28), ("pixels a row", 28)] };
@@ -144,9 +151,9 @@ fn dense_networks_classify_as_many_test_images_as_recorded() {
 }
 
 #[test]
-#[ignore = "runs 20,000 images through plain loops, about two minutes; run with --release -- --ignored and BITLINE_DATA"]
+#[ignore = "runs 30,000 images through plain loops, about two minutes; run with --release -- --ignored and BITLINE_DATA"]
 fn convolutional_networks_classify_as_many_test_images_as_recorded() {
-    counts_all(&["mnist-conv", "fashion-conv"]);
+    counts_all(&["mnist-conv", "mnist-small", "fashion-conv"]);
 }
 
 #[test]

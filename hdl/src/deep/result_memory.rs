@@ -55,6 +55,8 @@ pub struct ResultMemory {
     value_register: Register,
     after_verdict: DFF<Bit>,
     margin_register: Register,
+    valid_from: Vec<Bus<Local>>,
+    one: Number,
     lane: Vec<Number>,
     value_bits: Number,
     result_bits: Number,
@@ -105,6 +107,8 @@ impl ResultMemory {
             value_register: Register::new(32),
             after_verdict: DFF::default(),
             margin_register: Register::new(sum_bits),
+            valid_from: (0..lanes).map(|_| Bus::new(lanes)).collect(),
+            one: number(1),
             lane: (0..lanes).map(number).collect(),
             value_bits: number(value_bits - lane_bits),
             result_bits: number(value_bits),
@@ -138,7 +142,9 @@ impl Logic for ResultMemory {
         self.chosen.next = 0;
         for i in 0..self.bank.len() {
             self.bank[i].clock.next = self.clock.val();
-            self.bank[i].write_enable.next = self.store.val() & self.lane_valid.val().get_bit(self.lane[i].val());
+            // A single lane has no bit to choose.
+            self.valid_from[i].next = self.lane_valid.val() >> self.lane[i].val();
+            self.bank[i].write_enable.next = self.store.val() & (self.valid_from[i].val() & self.one.val()).any();
             self.bank[i].write_address.next = (self.slot.val() << self.value_bits.val()) + self.word.val();
             self.bank[i].write_data.next = self.sums[i].val();
             if self.verdict.val() & (self.lane[i].val() == self.class_lane.val()) {

@@ -16,7 +16,7 @@ const HEAD: &str = "\
 Made by `BITLINE_WRITE_BOOK=1 cargo test -p bitline-host --test book`. The operations are in [instruction-set.md](instruction-set.md), why a program is like
 this is in [ADR 0013](../adr/0013-programs-of-whole-layers.md).
 
-`bitline compile NETWORK --machine M` makes a program of a network for a machine that runs programs (`tiny-deep`, `mnist`, `kws`), prints where its layers
+`bitline compile NETWORK --machine M` makes a program of a network for a machine that runs programs (`tiny-deep`, `mnist`, `mnist-small`, `kws`), prints where its layers
 went, and with `--out` writes the program. What follows is a network of MNIST's size with drawn weights: 5x5 convolution with 8 outputs and a border
 of 2, 3x3 convolution with 16, each pooled by 2x2, then 10 dense outputs.
 
