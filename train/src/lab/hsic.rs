@@ -1,6 +1,6 @@
 //! The HSIC bottleneck: every hidden layer trained by itself, no gradient between layers.
 //!
-//! Ma, Lewis and Kleijn, *The HSIC Bottleneck: Deep Learning without Back-Propagation* (2019), Eq. 7 and 8; S003's Algorithm 7.
+//! Ma, Lewis and Kleijn, *The HSIC Bottleneck: Deep Learning without Back-Propagation* (2019), Eq. 7 and 8; S003's Algorithm 6.
 //! A hidden layer with activations Z of a batch of m lessens `nHSIC(Z, X) - beta nHSIC(Z, Y)`, with
 //! `nHSIC(Z, X) = tr(N(Z) N(X))`, `N(Z) = A (A + e I)^-1`, `A = H K H`, `H = I - 1/m`, `e` the ridge times m and
 //! `K_ij = exp(-|z_i - z_j|^2 / (2 s^2))`, `s` the width times the root of z's dimension. X are the images, Y the labels, one hot.

@@ -1,6 +1,6 @@
 //! Synthetic gradients: every hidden layer trained by a module's guess of its gradient, the module by the next layer's.
 //!
-//! Jaderberg et al., *Decoupled Neural Interfaces using Synthetic Gradients* (2017), sections 2 and 2.1; S003's Algorithm 9. A
+//! Jaderberg et al., *Decoupled Neural Interfaces using Synthetic Gradients* (2017), sections 2 and 2.1; S003's Algorithm 7. A
 //! module at the output h of a hidden layer guesses `dL/dh` as `v U`, U starting at 0, where v is `[h, y]`, conditioned on the
 //! label, one hot (the paper's cDNI), or `[h, 1]` without it; with a hidden layer of the module's own, `relu([h, y] A) U`. The
 //! layer steps by the guess. The guess is held against the gradient that the layer above gives at its input, made of *its* guess,
