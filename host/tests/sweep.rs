@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -119,7 +119,9 @@ fn list_says_which_runs_are_recorded() {
 #[test]
 fn shipped_studies_expand_to_what_their_comments_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for (study, runs) in [("smoke", 20), ("s003", 1344), ("full-precision", 144)] {
+    for (study, runs) in
+        [("smoke", 20), ("s003", 1344), ("full-precision", 144), ("three-bits", 108), ("slurm-test", 12)]
+    {
         let listed = run(root, &["sweep", "list", &format!("studies/{study}.toml"), "--out", "out/none"]);
         assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
         assert_eq!(text(&listed.stdout).lines().count(), runs, "{study}");
@@ -188,11 +190,12 @@ fn tasks_of_a_study_collected_are_the_records_of_a_local_run() {
     assert_eq!(text(&work("1").stdout), "task 1 of 4: 2 runs, 0 before, 2 now\n");
     let script =
         run(&scratch.0, &["sweep", "submit", "--slurm", "study.toml", "--out", "o", "--tasks", "4", "--dry-run"]);
-    assert!(text(&script.stdout).contains("#SBATCH --array=0,2,3\n"), "{}", text(&script.stdout));
+    assert!(text(&script.stdout).contains("#SBATCH --array=0,2-3\n"), "{}", text(&script.stdout));
+    assert!(!scratch.0.join("o/records.jsonl").exists(), "a dry run writes nothing");
     let early = collect();
     assert_eq!(
         (early.status.code(), text(&early.stdout).as_str()),
-        (Some(2), "6 runs, 2 recorded, 0 of them now, 4 missing\n")
+        (Some(2), "6 runs, 2 recorded, 2 of them now, 4 missing\n")
     );
     // A task that is done again, as after its node died, does nothing twice.
     for task in ["0", "3", "1", "2"] {
@@ -207,6 +210,93 @@ fn tasks_of_a_study_collected_are_the_records_of_a_local_run() {
     assert_eq!(std::fs::read_to_string(scratch.0.join("o/records.jsonl")).unwrap().lines().count(), 6);
     let outside = work("4");
     assert!(text(&outside.stderr).contains("task is 4, must be 0..4"), "{}", text(&outside.stderr));
+}
+
+#[test]
+fn tasks_leave_out_what_a_local_run_or_another_task_has_recorded() {
+    let scratch = Scratch::new("elsewhere");
+    let short = STUDY.replace("epochs = 12", "epochs = 1");
+    std::fs::write(scratch.0.join("study.toml"), &short).unwrap();
+    std::fs::write(scratch.0.join("part.toml"), short.replace("[0, 1, 2]", "[0, 1]")).unwrap();
+    let sweep = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        text(&run(&scratch.0, &[&["sweep"], words.as_slice(), &["--out", "o"]].concat()).stdout)
+    };
+    assert_eq!(sweep("run part.toml"), "4 runs, 0 before, 4 now, 0 open\n");
+    // The runs are algorithm by algorithm, seed by seed: of two tasks, task 0 has seeds 0 and 2, then seed 1.
+    assert_eq!(sweep("work study.toml --of 2 --task 0"), "task 0 of 2: 3 runs, 2 before, 1 now\n");
+    assert_eq!(sweep("work study.toml --of 1 --task 0"), "task 0 of 1: 6 runs, 5 before, 1 now\n");
+    assert_eq!(sweep("work study.toml --of 2 --task 1"), "task 1 of 2: 3 runs, 3 before, 0 now\n");
+    assert_eq!(sweep("collect study.toml"), "6 runs, 6 recorded, 2 of them now, 0 missing\n");
+    let again = sweep("submit --slurm study.toml --tasks 2 --json");
+    assert_eq!(again, "{\"job\":null,\"runs\":0,\"script\":null,\"tasks\":0}\n");
+}
+
+#[test]
+fn script_quotes_names_with_spaces_and_percent_signs() {
+    let scratch = Scratch::new("quotes");
+    std::fs::write(scratch.0.join("study.toml"), STUDY.replace("\"small\"", "\"two words\"")).unwrap();
+    let words = ["sweep", "submit", "--slurm", "study.toml", "--out", "100% of it", "--tasks", "2", "--dry-run"];
+    let script = text(&run(&scratch.0, &words).stdout);
+    let folder = scratch.0.canonicalize().unwrap();
+    let folder = folder.display();
+    for line in [
+        "#SBATCH --job-name='bitline-two words'\n".to_string(),
+        format!("#SBATCH --output='{folder}/100%% of it'/slurm/%a.log\n"),
+        format!(" sweep work {folder}/study.toml --out '{folder}/100% of it' --of 2 --task \"$SLURM_ARRAY_TASK_ID\"\n"),
+    ] {
+        assert!(script.contains(&line), "{line}: {script}");
+    }
+}
+
+/// Start, wait until `checkpoint` is there, press Ctrl-C, and give what the process said.
+fn interrupted(folder: &Path, words: &[&str], checkpoint: &Path) -> Output {
+    let child = bitline(folder).args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for _ in 0..3000 {
+        let is_written = if checkpoint.is_dir() {
+            std::fs::read_dir(checkpoint).unwrap().any(|entry| entry.is_ok())
+        } else {
+            checkpoint.exists()
+        };
+        if is_written {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn ctrl_c_stops_a_sweep_and_a_training_which_then_go_on() {
+    let scratch = Scratch::new("interrupt");
+    let long = STUDY.replace("epochs = 12", "epochs = 40").replace("[0, 1, 2]", "0");
+    std::fs::write(scratch.0.join("study.toml"), long).unwrap();
+    let words = ["sweep", "run", "study.toml", "--out", "o", "--jobs", "1"];
+    let stopped = interrupted(&scratch.0, &words, &scratch.0.join("o/checkpoints"));
+    assert_eq!(stopped.status.code(), Some(2), "{}", text(&stopped.stderr));
+    assert!(text(&stopped.stderr).contains("stopped; the same command goes on"), "{}", text(&stopped.stderr));
+    let before = records(&scratch.0.join("o")).len();
+    let open = 2 - before;
+    assert_eq!(text(&stopped.stdout), format!("2 runs, 0 before, {before} now, {open} open\n"));
+    assert_eq!(text(&run(&scratch.0, &words).stdout), format!("2 runs, {before} before, {open} now, 0 open\n"));
+
+    let train = "train --algorithm feedback-alignment --hidden 2x16 --epochs 40 --batch 30 --seed 7 --json";
+    let words: Vec<&str> = train.split(' ').collect();
+    let torn = [words.as_slice(), &["--checkpoint", "torn.safetensors"]].concat();
+    let stopped = interrupted(&scratch.0, &torn, &scratch.0.join("torn.safetensors"));
+    assert_eq!(stopped.status.code(), Some(2), "{}", text(&stopped.stderr));
+    assert!(text(&stopped.stderr).contains("of 40; the same command goes on from torn.safetensors"));
+    assert_eq!(text(&stopped.stdout), "");
+    let record = |words: &[&str]| {
+        let done = run(&scratch.0, words);
+        assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+        let mut record: Value = serde_json::from_str(&text(&done.stdout)).unwrap();
+        record["seconds"] = 0.into();
+        record
+    };
+    assert_eq!(record(&torn), record(&words));
 }
 
 #[test]

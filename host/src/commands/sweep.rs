@@ -11,12 +11,15 @@ use bitline_train::sweep::grid::{self, Study};
 use bitline_train::sweep::record::{self, identity};
 use bitline_train::sweep::runner::{self, Event};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::sweep_report::{self, SweepReportArguments};
 use super::train::cancel_flag;
 use super::{Verdict, sweep_slurm};
+
+/// Time between two lines of progress where no bar shows.
+const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
 /// Arguments of `bitline sweep`.
 #[derive(Debug, Args)]
@@ -127,7 +130,7 @@ fn run_here(arguments: &RunArguments) -> anyhow::Result<Verdict> {
     let style = "{msg} {wide_bar} {pos}/{len} epochs, {eta} left";
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(style).expect("a literal"));
     bar.enable_steady_tick(Duration::from_secs(1));
-    let (mut total, mut done) = (0, 0);
+    let (mut total, mut done, mut said) = (0, 0, start);
     let mut listen = |event: Event| match event {
         Event::Torn(bytes) => eprintln!("{}: cut off a torn last line of {bytes} bytes", folder.records().display()),
         Event::Start { runs, runs_done, epochs } => {
@@ -140,6 +143,13 @@ fn run_here(arguments: &RunArguments) -> anyhow::Result<Verdict> {
         Event::Epochs(more) => bar.inc(more as u64),
         Event::Finished(record) => {
             done += 1;
+            // The bar shows on a terminal alone; a log gets a line a minute.
+            if bar.is_hidden() && said.elapsed() >= BETWEEN_LINES {
+                said = Instant::now();
+                let (position, length) = (bar.position(), bar.length().unwrap_or(0));
+                let left = start.elapsed().mul_f64(length.saturating_sub(position) as f64 / position.max(1) as f64);
+                eprintln!("{done}/{total} runs, {position}/{length} epochs, {} left", HumanDuration(left));
+            }
             bar.set_message(format!("{done}/{total} runs"));
             if let Some(failure) = &record.failure {
                 bar.suspend(|| eprintln!("{}: {failure}; recorded as such", &record.identity[..12]));

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use bitline_train::lab::DataSets;
 use bitline_train::sweep::folder::Folder;
-use bitline_train::sweep::runner;
+use bitline_train::sweep::runner::{self, Event};
 use bitline_train::sweep::share::{self, Collected};
 use clap::Args;
 use serde_json::json;
@@ -59,9 +59,19 @@ fn absolute(path: &Path) -> anyhow::Result<String> {
     Ok(path.display().to_string())
 }
 
+/// Rising numbers as Slurm writes them: `0-2,5`.
+fn ranges(numbers: &[usize]) -> String {
+    let parts = numbers.chunk_by(|a, b| a + 1 == *b).map(|part| match part {
+        [only] => only.to_string(),
+        [first, .., last] => format!("{first}-{last}"),
+        [] => unreachable!("chunks have members"),
+    });
+    parts.collect::<Vec<_>>().join(",")
+}
+
 fn script(arguments: &SubmitArguments, name: &str, out: &Path, open: &[usize]) -> anyhow::Result<String> {
     let tasks = usize::from(arguments.tasks);
-    let list = open.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+    let list = ranges(open);
     let out = absolute(out)?;
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let mut words = vec![program.display().to_string(), "sweep".into(), "work".into()];
@@ -70,9 +80,12 @@ fn script(arguments: &SubmitArguments, name: &str, out: &Path, open: &[usize]) -
         words.extend(["--data".into(), absolute(data)?]);
     }
     words.extend(["--of".into(), tasks.to_string(), "--task".into()]);
+    // sbatch takes quotes away as a shell does, and % has a meaning of its own.
+    let name = shell_words(&[format!("bitline-{name}")]);
+    let log = shell_words(&[out.replace('%', "%%")]);
     let mut text = format!(
-        "#!/bin/sh\n#SBATCH --job-name=bitline-{name}\n#SBATCH --array={list}\n#SBATCH --cpus-per-task=1\n#SBATCH --requeue\n\
-         #SBATCH --open-mode=append\n#SBATCH --output={out}/slurm/%a.log\n"
+        "#!/bin/sh\n#SBATCH --job-name={name}\n#SBATCH --array={list}\n#SBATCH --cpus-per-task=1\n#SBATCH --requeue\n\
+         #SBATCH --open-mode=append\n#SBATCH --output={log}/slurm/%a.log\n"
     );
     for option in &arguments.sbatch {
         text += &format!("#SBATCH {option}\n");
@@ -114,10 +127,15 @@ pub fn submit(arguments: &SubmitArguments) -> anyhow::Result<Verdict> {
     {
         bail!("job {} of this study is still in the queue; wait for it, or end it with scancel {0}", job.trim());
     }
-    let collected = share::collect(&lab, &study.runs, &out)?;
+    let collect = if arguments.dry_run { share::survey } else { share::collect };
+    let collected = collect(&lab, &study.runs, &out)?;
     let open = collected.open_tasks(tasks);
     if open.is_empty() {
-        println!("{} runs, all recorded in {}", study.runs.len(), out.join("records.jsonl").display());
+        if arguments.study.json {
+            println!("{}", json!({ "job": null, "tasks": 0, "runs": 0, "script": null }));
+        } else {
+            println!("{} runs, all recorded in {}", study.runs.len(), out.join("records.jsonl").display());
+        }
         return Ok(Verdict::Equal);
     }
     let script = script(arguments, &study.name, &out, &open)?;
@@ -148,12 +166,28 @@ pub fn submit(arguments: &SubmitArguments) -> anyhow::Result<Verdict> {
 pub fn work(arguments: &WorkArguments) -> anyhow::Result<Verdict> {
     let lab = DataSets::new(arguments.data.as_deref());
     let (study, out) = arguments.study.read(&lab)?;
-    let runs = share::share(&study.runs, arguments.task, arguments.of)?;
+    let all = share::share(&study.runs, arguments.task, arguments.of)?;
     let folder = Folder::take(&share::folder_of(&out, arguments.task))?;
     let cancel = cancel_flag()?;
-    let summary = runner::run(&lab, &runs, &folder, 1, &mut |_| (), &cancel)?;
-    let runner::Summary { runs, before, now } = summary;
-    println!("task {} of {}: {runs} runs, {before} before, {now} now", arguments.task, arguments.of);
+    let count = all.len();
+    let runs = share::not_done_elsewhere(&lab, all, &out, arguments.task)?;
+    let elsewhere = count - runs.len();
+    let mut listen = |event: Event| {
+        if let Event::Finished(record) = event {
+            let failure = record.failure.map_or(String::new(), |failure| format!("; recorded as failed: {failure}"));
+            eprintln!("{}: {:.1} s{failure}", &record.identity[..12], record.seconds);
+        }
+    };
+    let summary = runner::run(&lab, &runs, &folder, 1, &mut listen, &cancel)?;
+    let (before, now) = (summary.before + elsewhere, summary.now);
+    if arguments.study.json {
+        println!(
+            "{}",
+            json!({ "task": arguments.task, "of": arguments.of, "runs": count, "before": before, "now": now })
+        );
+    } else {
+        println!("task {} of {}: {count} runs, {before} before, {now} now", arguments.task, arguments.of);
+    }
     Ok(if summary.is_complete() { Verdict::Equal } else { Verdict::NotReady })
 }
 

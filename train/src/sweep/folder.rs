@@ -14,7 +14,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Make the folder where it is not there, and take it.
+    /// Make the folder where it is not there, and take it. What a process that was killed had half written goes.
     ///
     /// # Errors
     /// [`SweepError::Busy`], [`SweepError::File`].
@@ -25,7 +25,10 @@ impl Folder {
         let lock = OpenOptions::new().create(true).append(true).open(&file);
         let lock = lock.map_err(|e| SweepError::file(&file, WRITE, &e))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.into(), _lock: lock }),
+            Ok(()) => {
+                remove_parts(&checkpoints)?;
+                Ok(Self { path: path.into(), _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => Err(SweepError::Busy { folder: path.display().to_string() }),
             Err(TryLockError::Error(e)) => Err(SweepError::file(&file, LOCK, &e)),
         }
@@ -40,4 +43,16 @@ impl Folder {
     pub fn checkpoint(&self, identity: &str) -> PathBuf {
         self.path.join("checkpoints").join(format!("{identity}.safetensors"))
     }
+}
+
+/// Remove the files beside checkpoints that nobody can be writing now: whoever holds the lock is the only one who would.
+fn remove_parts(checkpoints: &Path) -> Result<(), SweepError> {
+    let fault = |e: std::io::Error| SweepError::file(checkpoints, WRITE, &e);
+    for entry in std::fs::read_dir(checkpoints).map_err(fault)? {
+        let path = entry.map_err(fault)?.path();
+        if path.extension().is_some_and(|ending| ending == "part") {
+            std::fs::remove_file(path).map_err(fault)?;
+        }
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use super::folder::Folder;
 use super::record::{self, Appender, Record, canonical};
 use super::runner::{Event, run};
+use super::share::{Collected, collect, folder_of, share, survey};
 use super::{Lab, SweepError, grid};
 use crate::TrainError;
 use proptest::prelude::*;
@@ -255,7 +256,7 @@ fn records_changed_in_the_middle_are_refused_with_their_line() {
 }
 
 #[test]
-fn folder_taken_twice_is_refused_until_the_first_ends() {
+fn folder_taken_twice_is_refused_until_the_first_ends_and_half_files_go_then() {
     let folder = Scratch::new("lock");
     let first = Folder::take(&folder.0).unwrap();
     let refused = Folder::take(&folder.0).unwrap_err();
@@ -263,8 +264,15 @@ fn folder_taken_twice_is_refused_until_the_first_ends() {
         refused.to_string(),
         format!("{} is in use by another sweep; wait until it has ended, or give another --out", folder.0.display())
     );
+    let half = folder.0.join("checkpoints/00.safetensors.1.part");
+    std::fs::write(&half, "half").unwrap();
+    Folder::take(&folder.0).unwrap_err();
+    assert!(half.exists(), "the first may be writing it");
     drop(first);
+    let whole = folder.0.join("checkpoints/00.safetensors");
+    std::fs::write(&whole, "whole").unwrap();
     Folder::take(&folder.0).unwrap();
+    assert!(whole.exists() && !half.exists());
 }
 
 #[test]
@@ -278,4 +286,35 @@ fn run_that_diverges_is_recorded_and_not_repeated() {
     }
     let records = record::read(&folder.0.join("records.jsonl")).unwrap().records;
     assert!(records[0].failure.as_ref().unwrap().contains("lower learning_rate from 2"), "{:?}", records[0].failure);
+}
+
+#[test]
+fn shares_of_tasks_are_every_run_once() {
+    let runs: Vec<usize> = (0..7).collect();
+    for tasks in 1..=9 {
+        let shares: Vec<Vec<usize>> = (0..tasks).map(|task| share(&runs, task, tasks).unwrap()).collect();
+        assert!(shares.iter().all(|own| own.len() == 7 / tasks || own.len() == 7 / tasks + 1), "{shares:?}");
+        let mut all = shares.concat();
+        all.sort_unstable();
+        assert_eq!(all, runs, "{tasks} tasks");
+    }
+    assert_eq!(share(&runs, 3, 3).unwrap_err().to_string(), "task is 3, must be 0..3; count tasks from 0");
+}
+
+#[test]
+fn collecting_is_refused_while_a_sweep_works_in_the_folder_and_a_survey_is_not() {
+    let folder = Scratch::new("collect-busy");
+    let (lab, runs) = (Sums::default(), study(FOUR).unwrap());
+    let task = Folder::take(&folder_of(&folder.0, 1)).unwrap();
+    let own = share(&runs, 1, 2).unwrap();
+    run(&lab, &own, &task, 1, &mut |_| (), &AtomicBool::new(false)).unwrap();
+    let sweeping = Folder::take(&folder.0).unwrap();
+    assert!(matches!(collect(&lab, &runs, &folder.0), Err(SweepError::Busy { .. })));
+    let found = survey(&lab, &runs, &folder.0).unwrap();
+    assert_eq!((found.recorded, found.brought, &found.missing), (2, 0, &vec![0, 2]));
+    assert_eq!(found.open_tasks(2), [0]);
+    assert!(!sweeping.records().exists());
+    drop(sweeping);
+    assert_eq!(collect(&lab, &runs, &folder.0).unwrap(), Collected { brought: 2, ..found });
+    assert_eq!(collect(&lab, &runs, &folder.0).unwrap().brought, 0);
 }
