@@ -88,36 +88,32 @@ That of a machine that runs programs is on [the compiler's page](compiler.md). `
 
 ";
 
+fn help(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_bitline")).args(words).arg("--help").output().unwrap();
+    assert!(output.status.success(), "bitline {} --help", words.join(" "));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// The verbs that a help lists, clap's own `help` left out.
+fn verbs(help: &str) -> Vec<&str> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // A line that goes on is indented further.
+    let verbs = listed.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    verbs.filter_map(|line| line.split(' ').next()).filter(|verb| *verb != "help").collect()
+}
+
 #[test]
 fn command_line_page_is_the_help() {
-    let mut text = COMMAND_LINE.to_string();
-    let help = |verb: Option<&str>| {
-        let output = Command::new(env!("CARGO_BIN_EXE_bitline")).args(verb).arg("--help").output().unwrap();
-        assert!(output.status.success());
-        let text = String::from_utf8(output.stdout).unwrap();
-        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-        format!("```text\n{}\n```\n", lines.join("\n"))
-    };
-    text += &format!("## bitline\n\n{}", help(None));
-    let verbs = [
-        "train",
-        "quantize",
-        "compile",
-        "assemble",
-        "disassemble",
-        "sim",
-        "verify",
-        "mutate",
-        "run",
-        "board",
-        "export",
-        "build",
-        "flash",
-        "report",
-        "doctor",
-    ];
-    for verb in verbs {
-        text += &format!("\n## bitline {verb}\n\n{}", help(Some(verb)));
+    let whole = help(&[]);
+    let mut text = format!("{COMMAND_LINE}## bitline\n\n```text\n{whole}\n```\n");
+    assert!(verbs(&whole).contains(&"sweep"), "{whole}");
+    for verb in verbs(&whole) {
+        let own = help(&[verb]);
+        text += &format!("\n## bitline {verb}\n\n```text\n{own}\n```\n");
+        for inner in verbs(&own) {
+            text += &format!("\n### bitline {verb} {inner}\n\n```text\n{}\n```\n", help(&[verb, inner]));
+        }
     }
     check("command-line.md", &text);
 }
