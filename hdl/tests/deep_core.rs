@@ -94,8 +94,9 @@ fn random_networks(machine: &str, drawn: u64, least: usize) {
             Geometry::Dense => network.layers[0].inputs(),
             Geometry::Convolution(convolution) => convolution.input.codes(),
         };
-        let images: Vec<Vec<u8>> =
-            (0..machine.slots.min(2)).map(|_| (0..inputs).map(|_| draw.below(1 << input_bits) as u8).collect()).collect();
+        let images: Vec<Vec<u8>> = (0..machine.slots.min(2))
+            .map(|_| (0..inputs).map(|_| draw.below(1 << input_bits) as u8).collect())
+            .collect();
         let target = Target::of(&machine);
         if compile(&network, &target).is_err() {
             continue;
