@@ -3,7 +3,7 @@
 use super::arithmetic::ones;
 use super::modules::Modules;
 use super::proof::{Method, Proof};
-use super::{Claim, age, ago, line};
+use super::{Claim, age, ago, deep_control, deep_outputs, deep_storage, line};
 use crate::error::BoardError;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_hdl::deep::core::DeepContents;
@@ -40,21 +40,38 @@ pub fn of_text(machine: &DeepMachine, text: &str) -> Vec<Proof> {
     let modules = Modules::parse(text);
     let proof = |block: &'static str, path: &str, instances: usize, claim: Claim| {
         let Claim { property, method, cover_depth, text, free: _ } = claim;
-        let verilog = modules.with_properties(&format!("top$core${path}"), block, &text, &[]);
+        let verilog = modules.with_properties(&format!("top${path}"), block, &text, &[]);
         let machine = machine.name.clone();
         Proof { block, machine, instances, property, method, cover_depth, verilog, quick: false, number: 0 }
     };
     let mut proofs = vec![
-        proof("spread", "crossbar$spread", 1, spread(machine)),
-        proof("row_counter", "crossbar$row_counter$0", machine.plane_lanes, row_counter(machine)),
-        proof("mac_counter", "crossbar$mac_counter", 1, mac_counter(machine)),
-        proof("code_rotator", "feed$rotator", 1, code_rotator(machine)),
-        proof("write_select", "feed$write_select", 1, write_select(machine)),
-        proof("plane_sum", "crossbar$plane_sum", 1, active_sum(machine)),
+        proof("spread", "core$crossbar$spread", 1, spread(machine)),
+        proof("row_counter", "core$crossbar$row_counter$0", machine.plane_lanes, row_counter(machine)),
+        proof("mac_counter", "core$crossbar$mac_counter", 1, mac_counter(machine)),
+        proof("code_rotator", "core$feed$rotator", 1, code_rotator(machine)),
+        proof("write_select", "core$feed$write_select", 1, write_select(machine)),
+        proof("plane_sum", "core$crossbar$plane_sum", 1, active_sum(machine)),
     ];
+    for lane in 0..machine.output_lanes {
+        proofs.push(proof("recombination", "core$crossbar$recombination", 1, deep_outputs::recombination(machine, lane)));
+        proofs.push(proof("threshold", "core$activation$threshold", 1, deep_outputs::threshold(machine, lane)));
+    }
+    proofs.extend([
+        proof("pool", "core$activation$pool", 1, deep_outputs::pool(machine)),
+        proof("sum_rank", "core$activation$sum_rank", 1, deep_outputs::sum_rank(machine)),
+        proof("region_check", "region_check", 1, deep_control::region_check(machine)),
+        proof("instruction_decoder", "core$decoder", 1, deep_control::instruction_decoder()),
+        proof("window_walk", "core$feed$walk", 1, deep_control::window_walk()),
+        proof("program_memory", "core$program_memory", 1, deep_storage::program_memory(machine)),
+        proof("code_memory", "core$feed$code_memory", 1, deep_storage::code_memory(machine)),
+        proof("window_memory", "core$feed$window_memory", 1, deep_storage::window_memory(machine)),
+    ]);
+    for column in 0..machine.tile_columns {
+        proofs.push(proof("tile_memory", "core$crossbar$tile_memory", 1, deep_storage::tile_memory(machine, column)));
+    }
     proofs.extend(
         (0..machine.tile_columns)
-            .map(|column| proof("plane_sum", "crossbar$plane_sum", 1, column_sum(machine, column))),
+            .map(|column| proof("plane_sum", "core$crossbar$plane_sum", 1, column_sum(machine, column))),
     );
     proofs
 }
