@@ -41,7 +41,8 @@ pub(super) fn instruction_decoder() -> Claim {
          always @(*) is_its_code: assert (opcode == f_words[15:0]);\n",
         legal.join("\n    || ")
     );
-    let count = OPERATIONS.iter().flat_map(|o| o.fields).find(|field| field.name == "layer").expect("`count` names a layer");
+    let count =
+        OPERATIONS.iter().flat_map(|o| o.fields).find(|field| field.name == "layer").expect("`count` names a layer");
     text += &format!("always @(*) is_its_record: assert (shown_layer == {});\n", value("f_words", count));
     for operation in &OPERATIONS {
         for field in operation.fields {
@@ -59,7 +60,8 @@ pub(super) fn instruction_decoder() -> Claim {
     }
     text += &format!("always @(*) cover (!legal && opcode == {} && f_words != 0);\n", OPERATIONS.len() - 1);
     text += "always @(*) cover (!legal && tiles_columns == 3);\n";
-    let property = format!("legal = the table of {} operations says so; fields kept from when they are applied", OPERATIONS.len());
+    let property =
+        format!("legal = the table of {} operations says so; fields kept from when they are applied", OPERATIONS.len());
     Claim::new(property, Method::Induction { depth: 2 }, 4, text)
 }
 
@@ -69,7 +71,10 @@ pub(super) fn region_check(machine: &DeepMachine) -> Claim {
     let mut text = "reg [31:0] f_most, f_sum_most;\nreg f_may;\nalways @(*) begin\n  f_most = 0;\n  f_may = 0;\n  f_sum_most = 0;\n".to_string();
     for region in DeepRegion::ALL {
         let (code, words) = (region as u8, region.words(machine));
-        text += &format!("  if (region == {code}) begin\n    f_most = {words};\n    f_may = {};\n  end\n", u8::from(region.is_writable()));
+        text += &format!(
+            "  if (region == {code}) begin\n    f_most = {words};\n    f_may = {};\n  end\n",
+            u8::from(region.is_writable())
+        );
         text += &format!("  if (sum_region == {code}) f_sum_most = {words};\n");
     }
     // Of the registers the host writes those from `mode` up to the checksum.
@@ -92,7 +97,10 @@ pub(super) fn region_check(machine: &DeepMachine) -> Claim {
          always @(*) cover (f_age >= 2 && exists && !writable);\nalways @(*) cover (f_age >= 2 && exists && writable);\n\
          always @(*) cover (f_age >= 2 && !exists);\nalways @(*) cover (f_age >= 1 && sum_words == {results});\n"
     );
-    let property = format!("a range exists if it lies in one of the {} regions; may be written; words of a region", DeepRegion::ALL.len());
+    let property = format!(
+        "a range exists if it lies in one of the {} regions; may be written; words of a region",
+        DeepRegion::ALL.len()
+    );
     Claim::new(property, Method::AnyState { depth: 3 }, 3, text)
 }
 
@@ -101,7 +109,19 @@ pub(super) fn region_check(machine: &DeepMachine) -> Claim {
 /// x `pool_step_x` and its like are sums of their own here, that grow by one step at a time.
 pub(super) fn window_walk() -> Claim {
     let mut text = String::new();
-    let set_up = ["base", "step_x", "step_y", "pool_step_x", "pool_step_y", "wide", "high", "size", "place_base", "place_step_x", "place_step_y"];
+    let set_up = [
+        "base",
+        "step_x",
+        "step_y",
+        "pool_step_x",
+        "pool_step_y",
+        "wide",
+        "high",
+        "size",
+        "place_base",
+        "place_step_x",
+        "place_step_y",
+    ];
     text += "reg f_single = 0;\n";
     let (mut kept, mut same) = ("      f_single <= single;\n".to_string(), "single == f_single".to_string());
     for name in set_up {
@@ -114,7 +134,9 @@ pub(super) fn window_walk() -> Claim {
         text += &format!("reg [{}:0] f_{name} = 0;\nreg [17:0] f_{name}_codes = 0;\n", width - 1);
     }
     text += "reg [17:0] f_place_x = 0, f_place_y = 0;\nreg f_walking = 0;\n";
-    let next = |name: &str, step: &str| format!("f_{name} <= f_{name} + 1;\n        f_{name}_codes <= f_{name}_codes + f_{step};\n");
+    let next = |name: &str, step: &str| {
+        format!("f_{name} <= f_{name} + 1;\n        f_{name}_codes <= f_{name}_codes + f_{step};\n")
+    };
     let zero = |name: &str| format!("        f_{name} <= 0;\n        f_{name}_codes <= 0;\n");
     text += &format!(
         "wire f_dx_end = f_single || f_dx + 1 == f_size, f_dy_end = f_single || f_dy + 1 == f_size;\n\

@@ -1,7 +1,7 @@
 //! Leaf blocks of machines that run programs, behind the columns' sums: outputs, codes, the verdict.
 
 use super::proof::Method;
-use super::{Claim, age, ago, line};
+use super::{Claim, ago, line};
 use bitline_golden::deep_machine::{DeepMachine, MOST_COLUMNS, MOST_THRESHOLD_BITS};
 use bitline_golden::deep_registers::threshold_node;
 use bitline_golden::machine::bits_to_index;
@@ -14,7 +14,8 @@ pub(super) fn recombination(machine: &DeepMachine, lane: usize) -> Claim {
     let (columns, lanes) = (machine.tile_columns, machine.output_lanes);
     let clocks = RECOMBINATION_CLOCKS;
     // What was captured, and which emission leaves it now.
-    let mut text = "reg f_running = 0, f_odd = 0;\nreg [7:0] f_at = 0, f_columns = 1;\nreg [31:0] f_active = 0;\n".to_string();
+    let mut text =
+        "reg f_running = 0, f_odd = 0;\nreg [7:0] f_at = 0, f_columns = 1;\nreg [31:0] f_active = 0;\n".to_string();
     let mut captured = String::new();
     for k in 0..columns {
         text += &format!("reg [31:0] f_sum_{k} = 0;\nalways @(*) holds_{k}: assert (held_{k} == f_sum_{k});\n");
@@ -41,7 +42,9 @@ pub(super) fn recombination(machine: &DeepMachine, lane: usize) -> Claim {
             // Outputs that do not fill the last word of lanes: the next group's go on behind them.
             let before = if odd == 1 { outputs % lanes } else { 0 };
             for emission in 0..emissions(of) {
-                let Some(output) = (emission * lanes + lane).checked_sub(before).filter(|o| *o < outputs) else { continue };
+                let Some(output) = (emission * lanes + lane).checked_sub(before).filter(|o| *o < outputs) else {
+                    continue;
+                };
                 let term = |j: usize| format!("(f_sum_{} <<< {j})", output * of + j);
                 let sum = match of {
                     1 => format!("({} + {} - f_active)", term(0), term(0)),
@@ -78,19 +81,42 @@ pub(super) fn recombination(machine: &DeepMachine, lane: usize) -> Claim {
             columns = ago("f_columns", clocks)
         );
     }
-    let property = format!("y of output lane {lane} of {lanes}, of 1, 4 and 8 columns; which emissions leave, and in which lanes");
+    let property =
+        format!("y of output lane {lane} of {lanes}, of 1, 4 and 8 columns; which emissions leave, and in which lanes");
     Claim::new(property, Method::Induction { depth: clocks + 2 }, clocks + 4, text)
 }
 
-/// The code of one lane is the number of the entry's sorted thresholds that the sum exceeds, for codes of every width.
+/// Verilog: the first `known` bits of a code of `width` bits lie between the thresholds that the sum exceeds and those that it
+/// does not, `clock` clocks after it came; of thresholds in any order.
+fn between(label: &str, clock: usize, width: usize, known: usize, code: &str) -> String {
+    let span = 1 << (width - known);
+    let mut text = String::new();
+    for so_far in 0..1 << known {
+        let below = (so_far > 0).then(|| format!("f_above_{clock}_{}", threshold_node(width, so_far * span - 1)));
+        let next = (so_far + 1) * span - 1;
+        let above = (next + 1 < 1 << width).then(|| format!("!f_above_{clock}_{}", threshold_node(width, next)));
+        let holds: Vec<String> = below.into_iter().chain(above).collect();
+        if !holds.is_empty() {
+            text += &format!("  if ({code} == {so_far}) lies_{label}_{so_far}: assert ({});\n", holds.join(" && "));
+        }
+    }
+    format!(
+        "always @(*) if (f_told_{clock} && f_bits_of_{clock} == {width}) begin\n  has_bits_{label}: assert ({{1'b0, {code}}} < {});\n{text}end\n",
+        1 << known
+    )
+}
+
+/// The sum exceeds the threshold before the one that the code names, and not that one: of sorted thresholds the code is the number
+/// exceeded. For one lane and codes of every width.
 pub(super) fn threshold(machine: &DeepMachine, lane: usize) -> Claim {
     let (lanes, bits) = (machine.output_lanes, machine.sum_bits());
     let (stages, clocks) = (MOST_THRESHOLD_BITS, 2 * MOST_THRESHOLD_BITS);
     let (entries, nodes) = (machine.thresholds / lanes, 1usize << MOST_THRESHOLD_BITS);
     let halves = [(0, bits.min(16)), (16, bits.saturating_sub(16))];
+    let own = if lanes > 1 { format!("[{lane}]") } else { String::new() };
     // One entry of the lane, the solver's choice; its thresholds as they were last stored.
     let mut text = format!(
-        "(* anyconst *) wire [{}:0] f_at;\nalways @(*) assume (f_at < {entries});\nreg f_started = 0;\n\
+        "(* anyconst *) wire [{}:0] f_at;\nalways @(*) assume (f_at < {entries});\nalways @(*) if (valid) assume (bits >= 1 && bits <= {stages});\nreg f_started = 0;\n\
          always @(posedge clock) f_started <= 1;\nwire [31:0] f_entry = write_entry;\n\
          wire f_stored = write_enable && f_entry % {lanes} == {lane} && f_entry / {lanes} == f_at;\n\
          reg [3:0] f_still = 0;\nalways @(posedge clock) f_still <= f_stored ? 0 : f_still < 15 ? f_still + 1 : 15;\n",
@@ -101,7 +127,8 @@ pub(super) fn threshold(machine: &DeepMachine, lane: usize) -> Claim {
         let at = if stage == 0 { "f_at".to_string() } else { format!("{{f_at, {stage}'d{}}}", node - (1 << stage)) };
         text += &format!("reg signed [{}:0] f_t_{node};\n", bits - 1);
         for (half, (low, width)) in halves.into_iter().enumerate().filter(|(_, (_, width))| *width > 0) {
-            let (part, stored) = (format!("f_t_{node}[{low} +: {width}]"), format!("t_{lane}_{stage}_half_{half}[{at}]"));
+            let (part, stored) =
+                (format!("f_t_{node}[{low} +: {width}]"), format!("t_{lane}_{stage}_half_{half}[{at}]"));
             text += &format!(
                 "always @(posedge clock) if (f_stored && write_node == {node} && write_half == {half}) {part} <= write_data;\n\
                  always @(*) if (!f_started) assume ({stored} == {part});\n\
@@ -112,35 +139,61 @@ pub(super) fn threshold(machine: &DeepMachine, lane: usize) -> Claim {
     text += &format!("wire signed [{}:0] f_y = sums${lane};\n", bits - 1);
     text += "wire [3:0] f_bits = bits;\nwire f_comes = valid && entry == f_at;\nwire f_lane = ";
     text += &format!("lane_valid{};\n", if lanes > 1 { format!("[{lane}]") } else { String::new() });
-    text += &[("f_y", bits), ("f_bits", 4), ("f_comes", 1), ("f_lane", 1)].map(|(name, width)| line(name, width, clocks)).concat();
-    let (y, of) = (ago("f_y", clocks), ago("f_bits", clocks));
-    text += &age(clocks);
-    for width in 1..=stages {
-        let sorted: Vec<usize> = (0..(1 << width) - 1).map(|index| threshold_node(width, index)).collect();
-        let order: Vec<String> =
-            sorted.windows(2).map(|pair| format!("f_t_{} <= f_t_{}", pair[0], pair[1])).chain(["1'b1".into()]).collect();
-        let above: Vec<String> = sorted.iter().map(|node| format!("{{3'd0, {y} > f_t_{node}}}")).collect();
+    text += &[("f_y", bits), ("f_bits", 4), ("f_comes", 1), ("f_lane", 1)]
+        .map(|(name, width)| line(name, width, clocks))
+        .concat();
+    // Which thresholds the sum that came so many clocks ago exceeds, if they stayed as they are.
+    for clock in 0..=clocks {
+        for node in 1..nodes {
+            text += &format!("wire f_above_{clock}_{node} = $signed({}) > f_t_{node};\n", ago("f_y", clock));
+        }
         text += &format!(
-            "wire f_sorted_{width} = {};\nwire [3:0] f_exceeded_{width} = {};\n\
-             wire f_told_{width} = f_age >= {clocks} && {}[0] && $unsigned({of}) == {width} && f_still >= {clocks} && f_sorted_{width};\n\
-             always @(*) if (f_told_{width}) is_the_number_{width}: assert (codes${lane} == f_exceeded_{width});\n\
-             always @(*) cover (f_told_{width} && codes${lane} == {} && f_t_1 == -5);\n",
-            order.join(" && "),
-            above.join(" + "),
-            ago("f_comes", clocks),
-            (1 << width) - 2
+            "wire [3:0] f_bits_of_{clock} = {};\nwire f_told_{clock} = {}[0] && f_still >= {clock};\n",
+            ago("f_bits", clock),
+            ago("f_comes", clock)
         );
     }
+    // What stands in each stage: the sum, its entry, and the code so far, of so many bits of all that it will have.
+    for stage in 0..stages {
+        for (clock, held) in [(2 * stage, ""), (2 * stage + 1, "_held")] {
+            let (y, of) = (ago("f_y", clock), format!("f_bits_of_{clock}"));
+            let code = if stage == 0 { "4'd0".to_string() } else { format!("code_{lane}_{stage}{held}") };
+            text += &format!(
+                "always @(*) if ({comes}[0]) travels_{clock}: assert (valid_{stage}{held} && entry_{stage}{held} == f_at && \
+                 bits_{stage}{held} == {of} && y_{lane}_{stage}{held} == $unsigned({y}) && lane_valid_{stage}{held}{own} == {lane_valid}[0]);\n",
+                comes = ago("f_comes", clock),
+                lane_valid = ago("f_lane", clock),
+            );
+            for width in 1..=stages {
+                text += &between(&format!("{clock}_{width}"), clock, width, stage.min(width), &code);
+            }
+            for node in (1 << stage..2 << stage).filter(|_| !held.is_empty()) {
+                text += &format!(
+                    "always @(*) if (f_told_{clock} && {of} > {stage} && {code} == {least}) reads_{node}: \
+                     assert (t_{lane}_{stage} == $unsigned(f_t_{node}));\n",
+                    least = node - (1 << stage)
+                );
+            }
+        }
+    }
     text += &format!(
-        "always @(*) if (f_age >= {clocks} && {}[0]) comes_with_its_lane: assert (code_valid && code_lane_valid{} == {}[0]);\n",
-        ago("f_comes", clocks),
-        if lanes > 1 { format!("[{lane}]") } else { String::new() },
-        ago("f_lane", clocks),
+        "always @(*) if ({comes}[0]) comes_with_its_lane: assert (code_valid && code_lane_valid{own} == {of_lane}[0]);\n",
+        comes = ago("f_comes", clocks),
+        of_lane = ago("f_lane", clocks),
     );
+    for width in 1..=stages {
+        text += &between(&format!("{clocks}_{width}"), clocks, width, width, &format!("codes${lane}"));
+    }
+    for width in 1..=stages {
+        text += &format!(
+            "always @(*) cover (f_told_{clocks} && f_bits_of_{clocks} == {width} && codes${lane} == {});\n",
+            (1 << width) - 1
+        );
+    }
     let property = format!(
-        "code = number of thresholds exceeded, lane {lane} of {lanes}, codes of 1 to {stages} bits; thresholds sorted, and not stored meanwhile"
+        "threshold code - 1 is exceeded and threshold code is not, lane {lane} of {lanes}, codes of 1 to {stages} bits; none stored meanwhile"
     );
-    Claim::new(property, Method::InductionFromAnyState { depth: clocks + 2 }, clocks + 3, text)
+    Claim::new(property, Method::InductionFromAnyState { depth: 2 }, clocks + 3, text)
 }
 
 /// What leaves with a square's last window is the largest code of its windows, of every lane of a word that the solver chooses.
@@ -154,7 +207,9 @@ pub(super) fn pool(machine: &DeepMachine) -> Claim {
          wire [63:0] f_tag = tag;\nwire f_here = held_valid && held_word == f_at;\n",
         bits_to_index(words) - 1
     );
-    text += &[("f_comes", 1), ("f_whole", 1), ("f_word", 32), ("f_tag", 64)].map(|(name, width)| line(name, width, 2)).concat();
+    text += &[("f_comes", 1), ("f_whole", 1), ("f_word", 32), ("f_tag", 64)]
+        .map(|(name, width)| line(name, width, 2))
+        .concat();
     text += "always @(*) is_held: assert (f_here == f_comes_1[0]);\n\
              always @(*) leaves: assert (pooled_valid == f_whole_2[0]);\n\
              always @(*) if (pooled_valid) is_its_word: assert (pooled_word == $unsigned(f_word_2) && pooled_tag == f_tag_2[$bits(tag)-1:0]);\n";
@@ -178,7 +233,9 @@ pub(super) fn pool(machine: &DeepMachine) -> Claim {
     text += "always @(*) if (f_comes_1[0] && f_comes_2[0]) is_forwarded: assert (forward);\n\
              always @(*) cover (f_comes_2[0] && f_comes_1[0] && pooled_valid && pooled_codes$0 == 9 && f_most_0 == 9 && !held_first);\n\
              always @(*) cover (f_comes_2[0] && pooled_valid && pooled_codes$0 == 3 && f_lane_0_2[0]);\n";
-    let property = format!("pooled code = largest of the square's windows, {words} words of {lanes} lanes; word, lanes and tag of the last");
+    let property = format!(
+        "pooled code = largest of the square's windows, {words} words of {lanes} lanes; word, lanes and tag of the last"
+    );
     Claim::new(property, Method::Induction { depth: 4 }, 8, text)
 }
 
@@ -190,7 +247,9 @@ pub(super) fn sum_rank(machine: &DeepMachine) -> Claim {
     let (lanes, sums, bits) = (machine.output_lanes, machine.sums, machine.sum_bits());
     let latency = bitline_hdl::deep::sum_rank::SumRank::LATENCY_CYCLES as usize;
     let high = bits - 1;
-    let mut text = format!("(* anyconst *) wire [31:0] f_i;\nreg signed [{high}:0] f_of_i, f_of_other, f_of_best, f_of_winner, f_of_read, f_of_chosen;\n");
+    let mut text = format!(
+        "(* anyconst *) wire [31:0] f_i;\nreg signed [{high}:0] f_of_i, f_of_other, f_of_best, f_of_winner, f_of_read, f_of_chosen;\n"
+    );
     let mut choices = String::new();
     for sum in 0..sums {
         let (bank, at) = (sum % lanes, sum / lanes);

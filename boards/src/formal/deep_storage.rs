@@ -51,7 +51,8 @@ pub(super) fn program_memory(machine: &DeepMachine) -> Claim {
         + &format!("always @(*) if (write_enable) assume (write_address < {depth});\n");
     let mut words = vec![];
     for word in 0..WORDS {
-        let update = format!("if (write_enable && write_address == f_at && write_word == {word}) f_word_{word} <= write_data;");
+        let update =
+            format!("if (write_enable && write_address == f_at && write_word == {word}) f_word_{word} <= write_data;");
         text += &shadow(&format!("f_word_{word}"), 16, &format!("word_{word}[f_at]"), &update);
         words.insert(0, format!("f_word_{word}"));
     }
@@ -62,7 +63,9 @@ pub(super) fn program_memory(machine: &DeepMachine) -> Claim {
              always @(*) if (f_age >= 2 && f_read_2[0]) is_the_word: assert (read_data == f_back);\n\
              always @(*) cover (f_age >= 2 && f_read_2[0] && read_data == 7 && $unsigned(f_number_2) == 3);\n\
              always @(*) cover (f_age >= 2 && f_read_1[0] && f_word_0 != instruction[15:0] && f_word_7 == 9);\n";
-    let property = format!("an instruction read is its words last stored, {depth} of {WORDS} words; a word for the link a clock later");
+    let property = format!(
+        "an instruction read is its words last stored, {depth} of {WORDS} words; a word for the link a clock later"
+    );
     Claim::new(property, Method::InductionFromAnyState { depth: 3 }, 6, text)
 }
 
@@ -99,7 +102,9 @@ pub(super) fn tile_memory(machine: &DeepMachine, column: usize) -> Claim {
         high = rows - 1,
         last = words - 1
     );
-    let property = format!("devices of column {column} are those last stored, {tiles} tiles of {rows} rows; a word for the link a clock later");
+    let property = format!(
+        "devices of column {column} are those last stored, {tiles} tiles of {rows} rows; a word for the link a clock later"
+    );
     Claim::new(property, Method::InductionFromAnyState { depth: 3 }, 6, text)
 }
 
@@ -108,11 +113,16 @@ pub(super) fn code_memory(machine: &DeepMachine) -> Claim {
     let (lanes, bits, places) = (machine.gather_lanes, machine.code_bits, machine.memory_codes());
     let mut text = chosen("f_at", places)
         + STARTED
-        + &format!("wire [31:0] f_place = f_at, f_first = write_address, f_from = read_address;\nwire [31:0] f_bank = f_place % {lanes};\n")
+        + &format!(
+            "wire [31:0] f_place = f_at, f_first = write_address, f_from = read_address;\nwire [31:0] f_bank = f_place % {lanes};\n"
+        )
         + "wire [31:0] f_lane = f_place - f_first;\n"
         + &format!("wire f_stored = write_enable && f_lane < {lanes} && ({{32'd0, write_mask}} >> f_lane) % 2 == 1;\n")
         + &format!("wire [{}:0] f_new = write_codes >> ({bits} * f_lane);\n", bits - 1)
-        + &format!("wire f_read = f_place - f_from < {lanes};\nreg [{0}:0] f_code;\nalways @(posedge clock) if (f_stored) f_code <= f_new;\n", bits - 1)
+        + &format!(
+            "wire f_read = f_place - f_from < {lanes};\nreg [{0}:0] f_code;\nalways @(posedge clock) if (f_stored) f_code <= f_new;\n",
+            bits - 1
+        )
         + &line("f_read", 1, 1)
         + &line("f_code", bits, 1)
         + &line("f_from", 32, 1)
@@ -134,7 +144,8 @@ pub(super) fn code_memory(machine: &DeepMachine) -> Claim {
          always @(*) cover (f_stored && f_lane == {});\n",
         lanes - 1
     );
-    let property = format!("a code read is the code last stored at its address, {places} codes in {lanes} banks; 0 past the end");
+    let property =
+        format!("a code read is the code last stored at its address, {places} codes in {lanes} banks; 0 past the end");
     Claim::new(property, Method::InductionFromAnyState { depth: 2 }, 5, text)
 }
 
@@ -157,7 +168,9 @@ pub(super) fn window_memory(machine: &DeepMachine) -> Claim {
              wire [31:0] f_planes = f_row < read_rows ? {{32'd0, read_planes}} : 0;\nwire [31:0] f_from = read_plane_group * {planes};\n",
             high = bits - 1
         )
-        + &[("f_read", 1), ("f_code", bits), ("f_planes", 32), ("f_from", 32)].map(|(name, width)| line(name, width, 2)).concat()
+        + &[("f_read", 1), ("f_code", bits), ("f_planes", 32), ("f_from", 32)]
+            .map(|(name, width)| line(name, width, 2))
+            .concat()
         + &age(2);
     for slice in 0..slices {
         let place = format!("{{f_half, f_group[{}:0]}}", bits_to_index(groups) - 1);
@@ -191,6 +204,8 @@ pub(super) fn window_memory(machine: &DeepMachine) -> Claim {
         last = rows - 1,
         from = bits - planes
     );
-    let property = format!("planes read are bits of the codes last stored, two windows of {groups} row groups of {rows} rows, masked");
+    let property = format!(
+        "planes read are bits of the codes last stored, two windows of {groups} row groups of {rows} rows, masked"
+    );
     Claim::new(property, Method::InductionFromAnyState { depth: 3 }, 6, text)
 }
