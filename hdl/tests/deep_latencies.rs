@@ -8,7 +8,6 @@ mod support;
 use bitline_firmware::isa::Opcode;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_hdl::deep::instruction_decoder::InstructionDecoder;
-use bitline_hdl::deep::layer_records::LayerRecords;
 use bitline_hdl::deep::mac_counter::MacCounter;
 use bitline_hdl::deep::program_memory::ProgramMemory;
 use bitline_hdl::deep::region_check::RegionCheck;
@@ -19,7 +18,7 @@ use bitline_hdl::deep::write_select::WriteSelect;
 use clocked::{connected, latency, measure, tick};
 use support::block_files;
 
-clocked!(InstructionDecoder, LayerRecords, MacCounter, ProgramMemory, RegionCheck, ResultMemory, RowCounter);
+clocked!(InstructionDecoder, MacCounter, ProgramMemory, RegionCheck, ResultMemory, RowCounter);
 clocked!(WindowWalk, WriteSelect);
 
 fn machines() -> [DeepMachine; 2] {
@@ -71,7 +70,7 @@ fn latency_of_every_block_of_programs_is_its_constant() {
                 "window_walk",
                 WindowWalk::LATENCY_CYCLES,
                 latency(
-                    WindowWalk::default(),
+                    WindowWalk::new(&machine),
                     |b, on| (b.start.next, b.single.next, b.take.next) = (on, true, true),
                     |b| b.valid.val(),
                 ),
@@ -85,7 +84,7 @@ fn latency_of_every_block_of_programs_is_its_constant() {
                 "instruction_decoder",
                 InstructionDecoder::LATENCY_CYCLES,
                 latency(
-                    InstructionDecoder::default(),
+                    InstructionDecoder::new(&machine),
                     |b, on| (b.load.next, b.words.next[0]) = (on, Opcode::Fill as u64),
                     |b| b.opcode.val() == Opcode::Fill as u64,
                 ),
@@ -99,7 +98,8 @@ fn latency_of_every_block_of_programs_is_its_constant() {
 
 #[test]
 fn instruction_decoder_shows_fields_its_latency_after_they_are_applied() {
-    let mut block = connected(InstructionDecoder::default());
+    let machine = DeepMachine::named("tiny-deep").unwrap();
+    let mut block = connected(InstructionDecoder::new(&machine));
     let words = Opcode::Thresholds.operation().smallest().encode();
     block.words.next =
         std::array::from_fn(|k| (0..4).fold(0, |word, i| word | u64::from(words[4 * k + i]) << (16 * i)));
@@ -112,18 +112,8 @@ fn instruction_decoder_shows_fields_its_latency_after_they_are_applied() {
 }
 
 #[test]
-fn layer_records_and_results_are_read_their_latency_after_their_address() {
+fn results_are_read_their_latency_after_their_address() {
     for machine in machines() {
-        let mut block = connected(LayerRecords::new(&machine, [1; 7]));
-        block.amounts[0].next = 1;
-        tick(&mut block);
-        (block.layer.next, block.count_start.next) = (1, true);
-        tick(&mut block);
-        block.count_start.next = false;
-        (0..4).for_each(|_| tick(&mut block));
-        let measured = measure(&mut block, |b, on| b.read_layer.next = u64::from(on), |b| b.records[0].val() != 0);
-        assert_eq!(measured, LayerRecords::LATENCY_CYCLES, "layer_records of {}", machine.name);
-
         let mut block = connected(ResultMemory::new(&machine));
         (block.store.next, block.lane_valid.next, block.sums[0].next) = (true, 1, 9);
         tick(&mut block);
