@@ -48,6 +48,16 @@ fn formal_wrong_leaves_of_programs_are_refuted_and_named() {
         ("mac_counter", "{7'b0, held_rows, 1'b0}", "{7'b0, held_rows, 1'b1}", "mac_counter: is_the_product"),
         ("code_rotator", "{codes[3:0], codes[15:4]}", "{codes[7:4], codes[15:4]}", "code_rotator: is_lane_"),
         ("write_select", "- 1'b1;", "- 1'b0;", "write_select: which_"),
+        ("recombination", "{chosen_0_1, 1'b0}", "{chosen_0_1, 1'b1}", "recombination: "),
+        ("pool", "held_codes[3:0] > earlier[3:0]", "held_codes[3:0] < earlier[3:0]", "pool: "),
+        ("sum_rank", "else if (chosen > best)", "else if (chosen >= best)", "sum_rank: "),
+        ("code_memory", "wire read_turn_1 = read_offset > 1;", "wire read_turn_1 = read_offset >= 1;", "code_memory: "),
+        (
+            "window_walk",
+            "window_register$d = row_of_windows$q + step_y;",
+            "window_register$d = row_of_windows$q + step_x;",
+            "window_walk: ",
+        ),
         ("plane_sum", "(step_first ? 12'd0 : active_sum)", "active_sum", "plane_sum: is_the_sum"),
     ] {
         assert!(text.contains(right), "`{right}` is no longer in the export: change it here too");
@@ -107,6 +117,15 @@ fn formal_leaf_without_a_proof_is_named() {
     let design = Design::of_text(&tiny, Contents::default(), &text);
     let error = formal::of_design(&design).unwrap_err();
     assert_eq!(error, BoardError::Unproved { machine: "tiny".into(), module: "top$accelerator$novel".into() });
+}
+
+#[test]
+fn formal_leaf_of_programs_without_a_proof_is_named() {
+    let machine = DeepMachine::named("tiny-deep").unwrap();
+    let text = deep_verilog(&machine, &DeepContents::default(), None, true).unwrap();
+    assert_eq!(deep::checked(&machine, &text).map(|proofs| proofs.is_empty()), Ok(false));
+    let error = deep::checked(&machine, &(text + "module top$core$novel(clock,y);\nendmodule\n")).unwrap_err();
+    assert_eq!(error, BoardError::Unproved { machine: "tiny-deep".into(), module: "top$core$novel".into() });
 }
 
 #[test]

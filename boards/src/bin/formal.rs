@@ -117,8 +117,9 @@ fn prove(options: &Options) -> Result<bool, String> {
         eprintln!("{}", explain(proof, outcome));
     }
     if let Some(file) = &options.record {
-        for machine in &machines {
-            runs::put(file, recorded(machine, &wanted, &outcomes).map_err(|e| e.to_string())?)
+        let names = machines.iter().map(|machine| &machine.name).chain(of_programs.iter().map(|machine| &machine.name));
+        for name in names {
+            runs::put(file, recorded(name, &wanted, &outcomes).map_err(|e| e.to_string())?)
                 .map_err(|e| e.to_string())?;
         }
     }
@@ -127,17 +128,17 @@ fn prove(options: &Options) -> Result<bool, String> {
 }
 
 /// What was proved of a machine, its variants (`tiny-filled`, say) included.
-fn recorded(machine: &Machine, wanted: &[Proof], outcomes: &[Outcome]) -> Result<Run, BoardError> {
+fn recorded(machine: &str, wanted: &[Proof], outcomes: &[Outcome]) -> Result<Run, BoardError> {
     let is_machine = |name: &str| Machine::names().chain(DeepMachine::names()).any(|known| known == name);
     let of = |proof: &Proof| {
-        let rest = proof.machine.strip_prefix(&machine.name);
+        let rest = proof.machine.strip_prefix(machine);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-') && !is_machine(&proof.machine))
     };
     let mine: Vec<&Outcome> =
         wanted.iter().zip(outcomes).filter(|(proof, _)| of(proof)).map(|(_, outcome)| outcome).collect();
     let tools = ["sby", "yices-smt2"].map(|tool| Ok((tool.to_string(), tools::version(tool)?)));
     Ok(Run {
-        machine: machine.name.clone(),
+        machine: machine.into(),
         rung: "R5".into(),
         engine: "proofs".into(),
         problems: mine.len(),
@@ -148,7 +149,7 @@ fn recorded(machine: &Machine, wanted: &[Proof], outcomes: &[Outcome]) -> Result
         differences: mine.iter().filter(|outcome| outcome.verdict != Verdict::Proved).count(),
         seconds: mine.iter().map(|outcome| outcome.took.as_secs_f64()).sum(),
         seed: 0,
-        design: runs::design_of(machine)?,
+        design: runs::design_named(machine)?,
         data: None,
         tools: tools.into_iter().collect::<Result<_, BoardError>>()?,
         version: env!("CARGO_PKG_VERSION").into(),

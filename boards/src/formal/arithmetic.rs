@@ -32,7 +32,7 @@ pub fn proofs(design: &Design) -> Vec<Proof> {
 }
 
 /// count = sum over the row groups since `first` of popcount(rows AND devices).
-fn column_counter(machine: &Machine) -> Claim {
+pub(super) fn column_counter(machine: &Machine) -> Claim {
     let (rows, latency) = (machine.row_lanes, timing::column_counter_cycles(machine) as usize);
     let driven: Vec<String> = (0..rows).map(|i| format!("rows[{i}] && devices[{i}]")).collect();
     let ones = format!("wire [15:0] f_ones = {};\n", ones(&driven));
@@ -70,7 +70,7 @@ fn column_counter(machine: &Machine) -> Claim {
 }
 
 /// code = clamp((I m + half) >> s, 0, 2^Ba - 1) with I = (g - 1) n.
-fn column_quantizer(machine: &Machine) -> Claim {
+pub(super) fn column_quantizer(machine: &Machine) -> Claim {
     let (gain, quantizer) = (u64::from(machine.conductance.ratio()) - 1, machine.quantizer);
     let (rows, largest) = (machine.rows, machine.code_max());
     // Where no count is clamped, that cover is of the largest count instead.
@@ -171,7 +171,7 @@ fn shift_add(machine: &Machine, lane: usize) -> Claim {
 }
 
 /// saturations = flags that are set, in the clock before, if it was enabled.
-fn saturation_counter(machine: &Machine) -> Claim {
+pub(super) fn saturation_counter(machine: &Machine) -> Claim {
     let flags = machine.column_lanes * machine.plane_lanes;
     let set: Vec<String> = (0..flags).map(|i| format!("saturated${i}")).collect();
     let sum = halves(&set);

@@ -1,24 +1,26 @@
-//! Leaf blocks of machines that run programs: wiring, counts, sums, and what is stored.
+//! Leaf blocks of machines that run programs: which there are, and the claims about wiring, counts and sums.
+//!
+//! Outputs, codes and the verdict are in [`super::deep_outputs`], decisions in [`super::deep_control`], memories in [`super::deep_storage`].
 
 use super::arithmetic::ones;
 use super::modules::Modules;
 use super::proof::{Method, Proof};
-use super::{Claim, age, ago, line};
+use super::{Claim, age, ago, arithmetic, deep_control, deep_outputs, deep_storage, line};
 use crate::error::BoardError;
 use bitline_golden::deep_machine::DeepMachine;
 use bitline_hdl::deep::core::DeepContents;
 use bitline_hdl::export::deep_verilog;
 
-/// Every proof of these machines' leaves; the quick form has the first machine's, one column of it. Equal proofs come once.
+/// Every proof of these machines' leaves; the quick form is of the first machine. Equal proofs come once.
 ///
 /// # Errors
-/// [`BoardError::Export`] if a machine has no Verilog.
+/// [`BoardError::Export`] if a machine has no Verilog, [`BoardError::Unproved`] if its export has a block that no proof speaks of.
 pub fn proofs(machines: &[DeepMachine]) -> Result<Vec<Proof>, BoardError> {
     let mut found = Vec::new();
     for (at, machine) in machines.iter().enumerate() {
         let text = deep_verilog(machine, &DeepContents::default(), None, true)
             .map_err(|e| BoardError::Export { machine: machine.name.clone(), reason: e.to_string() })?;
-        let more = of_text(machine, &text);
+        let more = checked(machine, &text)?;
         super::add(
             &mut found,
             more.into_iter().map(|proof| Proof { quick: at == 0 && is_quick(&proof), ..proof }).collect(),
@@ -28,11 +30,90 @@ pub fn proofs(machines: &[DeepMachine]) -> Result<Vec<Proof>, BoardError> {
     Ok(found)
 }
 
-/// Of the columns' sums, which are alike, the first is in the quick form.
+/// Blocks that RustHDL's translator writes, and the register map's reader, which is proved of the machines of one layer.
+const TRANSLATED: [&str; 20] = [
+    "receiver",
+    "executor",
+    "transmitter",
+    "link_crc",
+    "region_check",
+    "registers",
+    "registers$reader",
+    "checksum",
+    "frames",
+    "run_counter",
+    "core",
+    "core$control",
+    "core$feed",
+    "core$feed$walk",
+    "core$feed$gatherer",
+    "core$reader",
+    "core$crossbar",
+    "core$activation",
+    "core$activation$results",
+    "core$records",
+];
+
+/// Leaves that have a proof in [`of_text`].
+const LEAVES: [&str; 22] = [
+    "frame_buffer",
+    "labels",
+    "core$decoder",
+    "core$program_memory",
+    "core$feed$code_memory",
+    "core$feed$rotator",
+    "core$feed$write_select",
+    "core$feed$window_memory",
+    "core$crossbar$tile_memory",
+    "core$crossbar$spread",
+    "core$crossbar$column",
+    "core$crossbar$quantizer",
+    "core$crossbar$saturation_counter",
+    "core$crossbar$row_counter",
+    "core$crossbar$mac_counter",
+    "core$crossbar$plane_sum",
+    "core$crossbar$recombination",
+    "core$activation$threshold",
+    "core$activation$pool",
+    "core$activation$sum_rank",
+    "core$activation$results$bank",
+    "core$records$memory",
+];
+
+/// A module of an export that no proof speaks of.
+fn unspoken_of(text: &str) -> Option<String> {
+    let modules = Modules::parse(text);
+    let known = |module: &str| {
+        let name = module.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('$');
+        let mut ports: Vec<String> = modules.ports(module).into_iter().map(|port| port.name).collect();
+        ports.sort();
+        name == "top"
+            || module.starts_with("count_")
+            || name.strip_prefix("top$").is_some_and(|name| TRANSLATED.contains(&name) || LEAVES.contains(&name))
+            || ports == ["clock", "d", "q"]
+    };
+    modules.names().find(|module| !known(module)).map(str::to_string)
+}
+
+/// Of proofs that are alike (columns, lanes) the first is in the quick form; what takes long is not.
 fn is_quick(proof: &Proof) -> bool {
-    proof.block != "plane_sum"
-        || !proof.property.starts_with("S of column")
-        || proof.property.starts_with("S of column 0 ")
+    match proof.block {
+        "plane_sum" => !proof.property.starts_with("S of column") || proof.property.starts_with("S of column 0 "),
+        "tile_memory" => proof.property.starts_with("devices of column 0 "),
+        "recombination" | "threshold" | "sum_rank" => false,
+        _ => true,
+    }
+}
+
+/// The proofs of a machine's export.
+///
+/// # Errors
+/// [`BoardError::Unproved`] if it has a block that no proof speaks of.
+pub fn checked(machine: &DeepMachine, text: &str) -> Result<Vec<Proof>, BoardError> {
+    match unspoken_of(text) {
+        Some(module) => Err(BoardError::Unproved { machine: machine.name.clone(), module }),
+        None => Ok(of_text(machine, text)),
+    }
 }
 
 /// The proofs of a machine with Verilog of any origin, such as one that was damaged.
@@ -40,21 +121,60 @@ pub fn of_text(machine: &DeepMachine, text: &str) -> Vec<Proof> {
     let modules = Modules::parse(text);
     let proof = |block: &'static str, path: &str, instances: usize, claim: Claim| {
         let Claim { property, method, cover_depth, text, free: _ } = claim;
-        let verilog = modules.with_properties(&format!("top$core${path}"), block, &text, &[]);
+        let verilog = modules.with_properties(&format!("top${path}"), block, &text, &[]);
         let machine = machine.name.clone();
         Proof { block, machine, instances, property, method, cover_depth, verilog, quick: false, number: 0 }
     };
+    let (columns, planes, lanes) = (machine.tile_columns, machine.plane_lanes, machine.output_lanes);
+    let (face, result_bits) = (machine.face(), bitline_golden::deep_registers::result_bits(machine));
     let mut proofs = vec![
-        proof("spread", "crossbar$spread", 1, spread(machine)),
-        proof("row_counter", "crossbar$row_counter$0", machine.plane_lanes, row_counter(machine)),
-        proof("mac_counter", "crossbar$mac_counter", 1, mac_counter(machine)),
-        proof("code_rotator", "feed$rotator", 1, code_rotator(machine)),
-        proof("write_select", "feed$write_select", 1, write_select(machine)),
-        proof("plane_sum", "crossbar$plane_sum", 1, active_sum(machine)),
+        proof("spread", "core$crossbar$spread", 1, spread(machine)),
+        proof("column_counter", "core$crossbar$column$0", columns * planes, arithmetic::column_counter(&face)),
+        proof("column_quantizer", "core$crossbar$quantizer$0", columns * planes, arithmetic::column_quantizer(&face)),
+        proof("saturation_counter", "core$crossbar$saturation_counter", 1, arithmetic::saturation_counter(&face)),
+        proof("row_counter", "core$crossbar$row_counter$0", planes, row_counter(machine)),
+        proof("mac_counter", "core$crossbar$mac_counter", 1, mac_counter(machine)),
+        proof("code_rotator", "core$feed$rotator", 1, code_rotator(machine)),
+        proof("write_select", "core$feed$write_select", 1, write_select(machine)),
+        proof("plane_sum", "core$crossbar$plane_sum", 1, active_sum(machine)),
+        proof("memory", "frame_buffer", 1, deep_storage::memory(256, 8, "frame_buffer")),
+        proof("memory", "labels", 1, deep_storage::memory(machine.slots, 16, "labels")),
+        proof("memory", "core$records$memory$0", 7, deep_storage::memory(machine.layers, 32, "records")),
+        proof(
+            "memory",
+            "core$activation$results$bank$0",
+            lanes,
+            deep_storage::memory((machine.slots << result_bits) / lanes, 32, "results"),
+        ),
     ];
+    for lane in 0..machine.output_lanes {
+        proofs.push(proof(
+            "recombination",
+            "core$crossbar$recombination",
+            1,
+            deep_outputs::recombination(machine, lane),
+        ));
+        proofs.push(proof("threshold", "core$activation$threshold", 1, deep_outputs::threshold(machine, lane)));
+    }
+    proofs.extend([
+        proof("pool", "core$activation$pool", 1, deep_outputs::pool(machine)),
+        proof("sum_rank", "core$activation$sum_rank", 1, deep_outputs::sum_rank(machine)),
+        proof("region_check", "region_check", 1, deep_control::region_check(machine)),
+        proof("instruction_decoder", "core$decoder", 1, deep_control::instruction_decoder()),
+        proof("window_walk", "core$feed$walk", 1, deep_control::window_walk()),
+        proof("program_memory", "core$program_memory", 1, deep_storage::program_memory(machine)),
+        proof("code_memory", "core$feed$code_memory", 1, deep_storage::code_memory(machine)),
+    ]);
+    // Of more codes the solver does not end in the minutes that a proof has.
+    if machine.tile_rows * machine.row_groups <= 256 {
+        proofs.push(proof("window_memory", "core$feed$window_memory", 1, deep_storage::window_memory(machine)));
+    }
+    for column in 0..machine.tile_columns {
+        proofs.push(proof("tile_memory", "core$crossbar$tile_memory", 1, deep_storage::tile_memory(machine, column)));
+    }
     proofs.extend(
         (0..machine.tile_columns)
-            .map(|column| proof("plane_sum", "crossbar$plane_sum", 1, column_sum(machine, column))),
+            .map(|column| proof("plane_sum", "core$crossbar$plane_sum", 1, column_sum(machine, column))),
     );
     proofs
 }

@@ -8,6 +8,9 @@
 pub mod arithmetic;
 pub mod control;
 pub mod deep;
+mod deep_control;
+mod deep_outputs;
+mod deep_storage;
 pub mod link;
 pub mod modules;
 pub mod proof;
