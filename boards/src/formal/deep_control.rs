@@ -43,17 +43,27 @@ pub(super) fn instruction_decoder() -> Claim {
     );
     let count =
         OPERATIONS.iter().flat_map(|o| o.fields).find(|field| field.name == "layer").expect("`count` names a layer");
-    text += &format!("always @(*) is_its_record: assert (shown_layer == {});\n", value("f_words", count));
+    // A port that is narrower than its field shows what does not fit as its largest number.
+    let shown = |port: &str, whole: &str| {
+        let most = format!("((32'd1 << $bits({port})) - 32'd1)");
+        format!("{port} == ({whole} > {most} ? {most} : {whole})")
+    };
+    text += &format!(
+        "wire [31:0] f_layer = {};\nalways @(*) is_its_record: assert ({});\n",
+        value("f_words", count),
+        shown("shown_layer", "f_layer")
+    );
     for operation in &OPERATIONS {
         for field in operation.fields {
             let name = format!("{}_{}", operation.name, field.name);
             text += &format!(
                 "reg [{}:0] f_{name} = 0;\n\
                  always @(posedge clock) if (apply && f_words[15:0] == {}) f_{name} <= {};\n\
-                 always @(*) keeps_{name}: assert ({name} == f_{name});\n",
+                 always @(*) keeps_{name}: assert ({});\n",
                 field.bits - 1,
                 operation.opcode as u16,
-                value("f_words", field)
+                value("f_words", field),
+                shown(&name, &format!("f_{name}"))
             );
         }
         text += &format!("always @(*) cover (legal && opcode == {});\n", operation.opcode as u16);
@@ -122,7 +132,8 @@ pub(super) fn window_walk() -> Claim {
         "place_step_x",
         "place_step_y",
     ];
-    text += "reg f_single = 0;\n";
+    // Addresses are as wide as the machine's; what goes beyond them has no address there.
+    text += "reg f_single = 0;\nwire [17:0] f_mask = (18'd1 << $bits(window)) - 18'd1;\n";
     let (mut kept, mut same) = ("      f_single <= single;\n".to_string(), "single == f_single".to_string());
     for name in set_up {
         let start = u8::from(["wide", "high", "size"].contains(&name));
@@ -159,16 +170,16 @@ pub(super) fn window_walk() -> Claim {
     );
     text += "always @(*) walks: assert (valid == f_walking);\n\
              always @(*) if (valid) begin\n  \
-             is_the_window: assert (window == f_base + f_y_codes + f_x_codes + f_dy_codes + f_dx_codes);\n  \
-             is_the_place: assert (place == f_place_base + f_place_y + f_place_x);\n  \
+             is_the_window: assert (window == ((f_base + f_y_codes + f_x_codes + f_dy_codes + f_dx_codes) & f_mask));\n  \
+             is_the_place: assert (place == ((f_place_base + f_place_y + f_place_x) & f_mask));\n  \
              if (!start) is_first: assert (first == (f_single || f_dx == 0 && f_dy == 0));\n  \
              if (!start) is_last: assert (last == (f_single || f_dx + 1 == f_size && f_dy + 1 == f_size));\n  \
              if (!start) is_final: assert (final_window == (f_dx_end && f_dy_end && f_x_end && f_y_end));\n  \
              is_inside: assert (f_single || f_dx < f_size && f_dy < f_size && f_x < f_wide && f_y < f_high);\n  \
              counts_down: assert (f_single || dx$q == f_size - f_dx && dy$q == f_size - f_dy && x$q == f_wide - f_x && y$q == f_high - f_y);\n  \
-             begins_squares: assert (row_of_squares$q == f_base + f_y_codes && square$q == f_base + f_y_codes + f_x_codes);\n  \
-             begins_windows: assert (row_of_windows$q == f_base + f_y_codes + f_x_codes + f_dy_codes);\n  \
-             begins_places: assert (row_of_places$q == f_place_base + f_place_y);\n  \
+             begins_squares: assert (row_of_squares$q == ((f_base + f_y_codes) & f_mask) && square$q == ((f_base + f_y_codes + f_x_codes) & f_mask));\n  \
+             begins_windows: assert (row_of_windows$q == ((f_base + f_y_codes + f_x_codes + f_dy_codes) & f_mask));\n  \
+             begins_places: assert (row_of_places$q == ((f_place_base + f_place_y) & f_mask));\n  \
              fits: assert (f_size < 16 && f_wide < 65536 && f_high < 65536);\n\
              end\n\
              always @(*) cover (valid && final_window && f_y == 1 && f_x == 1 && f_dy == 1 && f_dx == 1 && window == 1000 && place == 9);\n\

@@ -84,7 +84,7 @@ pub(super) fn tile_memory(machine: &DeepMachine, column: usize) -> Claim {
     let mut states = vec![];
     for word in 0..words {
         let width = (rows - 16 * word).min(16);
-        let name = format!("f_states_{word}");
+        let name = format!("f_word_{word}");
         let update = format!(
             "if (write_enable && write_tile == f_at && write_column == {column} && write_word == {word}) {name} <= write_data;"
         );
