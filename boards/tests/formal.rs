@@ -50,6 +50,7 @@ fn formal_wrong_leaves_of_programs_are_refuted_and_named() {
         ("write_select", "- 1'b1;", "- 1'b0;", "write_select: which_"),
         ("recombination", "{chosen_0_1, 1'b0}", "{chosen_0_1, 1'b1}", "recombination: "),
         ("pool", "held_codes[3:0] > earlier[3:0]", "held_codes[3:0] < earlier[3:0]", "pool: "),
+        ("sum_rank", "else if (chosen > best)", "else if (chosen >= best)", "sum_rank: "),
         ("code_memory", "wire read_turn_1 = read_offset > 1;", "wire read_turn_1 = read_offset >= 1;", "code_memory: "),
         (
             "window_walk",

@@ -336,3 +336,18 @@ fn report_of_a_study_is_written_and_one_of_nothing_refused() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("nothing is not there; give a records file"), "{}", text(&refused.stderr));
 }
+
+#[test]
+fn committed_records_of_the_digits_come_out_again() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let scratch = Scratch::new("again");
+    let study = root.join("studies/smoke.toml").display().to_string();
+    let again = run(&scratch.0, &["sweep", "run", &study, "--out", "again"]);
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
+    let committed = std::fs::read_to_string(root.join("docs/results/sweeps/smoke.jsonl")).unwrap();
+    std::fs::create_dir(scratch.0.join("committed")).unwrap();
+    std::fs::write(scratch.0.join("committed/records.jsonl"), committed).unwrap();
+    let committed = records(&scratch.0.join("committed"));
+    assert_eq!(committed.len(), 20);
+    assert_eq!(records(&scratch.0.join("again")), committed);
+}

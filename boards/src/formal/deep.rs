@@ -1,6 +1,6 @@
 //! Leaf blocks of machines that run programs: which there are, and the claims about wiring, counts and sums.
 //!
-//! Outputs, codes and the verdict are in [`super::deep_outputs`], decisions in [`super::deep_control`], memories in [`super::deep_storage`].
+//! Outputs, codes and the verdict are in `deep_outputs.rs`, decisions in `deep_control.rs`, memories in `deep_storage.rs`.
 
 use super::arithmetic::ones;
 use super::modules::Modules;
@@ -54,11 +54,8 @@ const TRANSLATED: [&str; 20] = [
     "core$counters",
 ];
 
-/// Leaves that have no proof yet: the ranking, since its sums lie in the result memory.
-const UNPROVED: [&str; 1] = ["core$activation$sum_rank"];
-
 /// Leaves that have a proof in [`of_text`].
-const LEAVES: [&str; 21] = [
+const LEAVES: [&str; 22] = [
     "frame_buffer",
     "labels",
     "core$decoder",
@@ -78,6 +75,7 @@ const LEAVES: [&str; 21] = [
     "core$crossbar$recombination",
     "core$activation$threshold",
     "core$activation$pool",
+    "core$activation$sum_rank",
     "core$activation$results$bank",
     "core$counters$memory",
 ];
@@ -93,7 +91,7 @@ fn unspoken_of(text: &str) -> Option<String> {
             || module.starts_with("count_")
             || name
                 .strip_prefix("top$")
-                .is_some_and(|name| [&TRANSLATED[..], &LEAVES, &UNPROVED].iter().any(|known| known.contains(&name)))
+                .is_some_and(|name| [&TRANSLATED[..], &LEAVES].iter().any(|known| known.contains(&name)))
             || ports == ["clock", "d", "q"]
     };
     modules.names().find(|module| !known(module)).map(str::to_string)
@@ -104,7 +102,7 @@ fn is_quick(proof: &Proof) -> bool {
     match proof.block {
         "plane_sum" => !proof.property.starts_with("S of column") || proof.property.starts_with("S of column 0 "),
         "tile_memory" => proof.property.starts_with("devices of column 0 "),
-        "recombination" | "threshold" => false,
+        "recombination" | "threshold" | "sum_rank" => false,
         _ => true,
     }
 }
@@ -166,6 +164,7 @@ pub fn of_text(machine: &DeepMachine, text: &str) -> Vec<Proof> {
     }
     proofs.extend([
         proof("pool", "core$activation$pool", 1, deep_outputs::pool(machine)),
+        proof("sum_rank", "core$activation$sum_rank", 1, deep_outputs::sum_rank(machine)),
         proof("region_check", "region_check", 1, deep_control::region_check(machine)),
         proof("instruction_decoder", "core$decoder", 1, deep_control::instruction_decoder()),
         proof("window_walk", "core$feed$walk", 1, deep_control::window_walk()),

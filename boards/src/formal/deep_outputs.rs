@@ -238,3 +238,82 @@ pub(super) fn pool(machine: &DeepMachine) -> Claim {
     );
     Claim::new(property, Method::Induction { depth: 4 }, 8, text)
 }
+
+/// The verdict of a ranking: the first index of the largest sum, and what the largest of the others lacks; when it comes.
+///
+/// What holds of every sum is claimed of one, `f_i`, that the solver chooses; that the second best is a sum is shown by its
+/// index, `f_other`.
+pub(super) fn sum_rank(machine: &DeepMachine) -> Claim {
+    let (sums, bits) = (machine.sums, machine.sum_bits());
+    let latency = bitline_hdl::deep::sum_rank::SumRank::LATENCY_CYCLES as usize;
+    let high = bits - 1;
+    let mut text = format!(
+        "(* anyconst *) wire [31:0] f_i;\nreg f_busy = 0, f_finished = 0;\nreg signed [{high}:0] f_of_i, f_of_other, f_of_best, f_of_winner, f_of_read, f_of_chosen;\n"
+    );
+    let mut choices = String::new();
+    for sum in 0..sums {
+        // Any sum, which stays as long as it is ranked.
+        text += &format!(
+            "(* anyseq *) wire signed [{high}:0] f_any_{sum};\nreg signed [{high}:0] f_sum_{sum} = 0;\n\
+             always @(posedge clock) if (!f_busy && !rank) f_sum_{sum} <= f_any_{sum};\n"
+        );
+        for (name, index) in [
+            ("f_of_i", "f_i"),
+            ("f_of_other", "f_other"),
+            ("f_of_best", "best_index"),
+            ("f_of_winner", "winner"),
+            ("f_of_read", "f_since - 1"),
+            ("f_of_chosen", "f_since - 2"),
+        ] {
+            choices += &format!("  if ({index} == {sum}) {name} = f_sum_{sum};\n");
+        }
+    }
+    // `f_since` counts from the clock after `rank`; a sum is read, chosen and ranked in the clocks after that.
+    text += &format!(
+        "reg [31:0] f_since = 0, f_count = 1, f_other = 0;\n\
+         wire [31:0] f_ranked = f_since < 2 ? 0 : f_since - 2 < f_count ? f_since - 2 : f_count;\n\
+         always @(*) begin\n  f_of_i = 0;\n  f_of_other = 0;\n  f_of_best = 0;\n  f_of_winner = 0;\n  f_of_read = 0;\n  f_of_chosen = 0;\n{choices}end\n\
+         always @(*) if (f_busy) assume (!rank);\nalways @(*) if (rank) assume (count <= {sums});\n\
+         always @(*) assume (f_i < {sums});\nalways @(*) if (read_valid) assume (read_data == f_of_read);\n\
+         always @(posedge clock) begin\n  f_finished <= f_busy && f_since == f_count + {end} && !clear;\n  \
+         if (rank && !clear) begin\n    f_busy <= 1;\n    f_since <= 0;\n    f_count <= count == 0 ? 1 : count;\n  end else if (f_busy) begin\n    \
+         f_busy <= f_since != f_count + {end} && !clear;\n    f_since <= f_since + 1;\n  end\n  \
+         if (chosen_valid && chosen_index != 0) begin\n    if (chosen > best) f_other <= best_index;\n    \
+         else if (chosen > second || chosen_index == 1) f_other <= chosen_index;\n  end\nend\n\
+         always @(*) begin\n  in_bounds: assert (f_count >= 1 && f_count <= {sums} && (!f_busy || f_since <= f_count + {end}));\n  \
+         scans: assert (reading == (f_busy && f_since < f_count));\n  \
+         if (reading) scans_on: assert (read_index == f_since && (count_held == f_count || count_held == 0 && f_count == 1));\n  \
+         reads: assert (read_valid == (f_busy && f_since >= 1 && f_since <= f_count));\n  \
+         if (read_valid) reads_on: assert (asked_index == f_since - 1 && read_last == (f_since == f_count));\n  \
+         chooses: assert (chosen_valid == (f_busy && f_since >= 2 && f_since <= f_count + 1));\n  \
+         if (chosen_valid) chooses_on: assert (chosen_index == f_since - 2 && chosen == f_of_chosen && chosen_last == (f_since == f_count + 1));\n  \
+         ends: assert (ranked_last == (f_busy && f_since == f_count + {end}));\n\
+         end\n\
+         always @(*) if ((f_busy || f_finished) && f_ranked > 0) begin\n  \
+         best_is_a_sum: assert (best_index < f_ranked && best == f_of_best);\n  \
+         if (f_i < f_ranked) best_is_the_first: assert (f_i < best_index ? f_of_i < best : f_of_i <= best);\n  \
+         if (f_i < f_ranked && f_i != best_index) second_is_next: assert (f_of_i <= second);\n  \
+         if (f_ranked == 1) second_of_one: assert (second == best);\n  \
+         else second_is_a_sum: assert (f_other < f_ranked && f_other != best_index && second == f_of_other);\nend\n",
+        end = latency - 2,
+    );
+    text += &format!(
+        "always @(*) comes_then: assert (done == f_finished);\nwire [{high}:0] f_lacks = f_of_winner - f_of_other;\n\
+         always @(*) if (done) begin\n  since_rank: assert (f_since == f_count + {});\n  \
+         is_a_class: assert (winner < f_count);\n  \
+         if (f_i < f_count) is_the_class: assert (f_i < winner ? f_of_i < f_of_winner : f_of_i <= f_of_winner);\n  \
+         if (f_count == 1) is_no_margin: assert (margin == 0);\n  \
+         else begin\n    is_the_margin: assert (f_other < f_count && f_other != winner && \
+         margin == f_lacks);\n    \
+         if (f_i < f_count && f_i != winner) is_the_runner_up: assert (f_of_i <= f_of_other);\n  end\nend\n\
+         always @(*) cover (done && f_count == {sums} && winner == {last} && margin == 7);\n\
+         always @(*) cover (done && f_count == 3 && winner == 1 && margin == 0);\n\
+         always @(*) cover (done && f_count == 1);\n",
+        latency - 1,
+        last = sums - 1
+    );
+    let property = format!(
+        "class = first of the largest of up to {sums} sums, margin = what the largest other lacks; count + {latency} clocks after `rank`; no other `rank` meanwhile, sums that stay"
+    );
+    Claim::new(property, Method::Induction { depth: 2 }, sums + latency + 6, text)
+}
