@@ -14,6 +14,7 @@ mod model;
 pub mod product;
 pub mod quantizer;
 pub mod record;
+mod rounding;
 mod synthetic;
 #[cfg(test)]
 mod tests;

@@ -8,9 +8,9 @@
 //! To the nearest; halfway goes up in `uniform-asymm` and tables, away from zero in the others. Beyond the ends it saturates.
 //! The order with noise: quantized first, noise after, as a programmed device deviates from its level.
 
+use super::rounding;
 use crate::TrainError;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
 /// Which levels there are.
@@ -123,30 +123,14 @@ impl Quantization {
     pub fn nearest(&self, weights: &mut [f32]) {
         let table = self.table(weights);
         let away = matches!(self.quantizer, Quantizer::UniformSymm | Quantizer::Eq2);
-        for weight in weights {
-            let (low, high) = neighbours(&table, *weight);
-            let (below, above) = (*weight - low, high - *weight);
-            let up = above < below || (above == below && !(away && *weight < 0.0));
-            *weight = if up { high } else { low };
-        }
+        rounding::nearest(&table, self.quantizer != Quantizer::Levels, away, weights);
     }
 
     /// Round weights up or down to one of the two levels beside them, the nearer the likelier; the mean is the weight, saturated.
     pub fn stochastic(&self, weights: &mut [f32], random: &mut ChaCha8Rng) {
         let table = self.table(weights);
-        for weight in weights {
-            let (low, high) = neighbours(&table, *weight);
-            let place = (weight.clamp(low, high) - low) / (high - low);
-            let drawn = (random.next_u32() >> 8) as f32 / (1u32 << 24) as f32;
-            *weight = if high > low && drawn < place { high } else { low };
-        }
+        rounding::stochastic(&table, self.quantizer != Quantizer::Levels, weights, random);
     }
-}
-
-/// The levels on both sides of a weight; a level itself is the lower one, and beyond the ends both are the end.
-fn neighbours(table: &[f32], weight: f32) -> (f32, f32) {
-    let above = table.partition_point(|level| *level <= weight);
-    (table[above.saturating_sub(1)], table[above.min(table.len() - 1)])
 }
 
 #[cfg(test)]
