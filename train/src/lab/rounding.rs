@@ -11,7 +11,7 @@ use rand_chacha::rand_core::RngCore;
 /// Levels that are compared one after another.
 const FEW: usize = 16;
 
-/// Entries of a padded table: the 256 levels of 8 bits, an end above them, and a power of two.
+/// Entries of a table that is padded with NaN, below which no weight is: more than the 256 levels of 8 bits, a power of two.
 const PADDED: usize = 512;
 
 /// Weights that are rounded to one draw of numbers at random.
@@ -32,7 +32,7 @@ impl Search {
         if levels.len() <= FEW {
             Self::Few
         } else if is_even && levels.len() < PADDED && span > f32::MIN_POSITIVE * 1e6 && span.is_finite() {
-            let mut table = Box::new([f32::INFINITY; PADDED]);
+            let mut table = Box::new([f32::NAN; PADDED]);
             table[..levels.len()].copy_from_slice(levels);
             Self::Even { table, least, per_step: last as f32 / span, last: last as f32 }
         } else {
