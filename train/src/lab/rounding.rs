@@ -143,6 +143,7 @@ mod tests {
     use super::*;
     use bitline_golden::random::stream;
     use proptest::prelude::*;
+    use rand_chacha::rand_core::RngCore;
 
     /// As the module's text says it.
     fn neighbours(levels: &[f32], weight: f32) -> (f32, f32) {
