@@ -390,7 +390,8 @@ fn one_thread_and_two_give_the_same_records_of_every_algorithm() {
     };
     let one = swept("1");
     assert_eq!(one.len(), 16);
-    let algorithms: std::collections::BTreeSet<_> = one.values().map(|r| r["config"]["algorithm"].to_string()).collect();
+    let algorithms: std::collections::BTreeSet<_> =
+        one.values().map(|r| r["config"]["algorithm"].to_string()).collect();
     assert_eq!(algorithms.len(), 4);
     assert!(one.values().all(|record| record["epochs"].as_array().unwrap().len() == 2), "{one:?}");
     assert_eq!(swept("2"), one);

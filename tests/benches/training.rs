@@ -175,7 +175,15 @@ fn main() {
                 }
             }
         }
-        println!("\n{:<22} {:>7} {:>10} {:>10} {:>6} {:>10}", hidden.to_string(), "threads", "median", "best", "x", "mean loss");
+        println!(
+            "\n{:<22} {:>7} {:>10} {:>10} {:>6} {:>10}",
+            hidden.to_string(),
+            "threads",
+            "median",
+            "best",
+            "x",
+            "mean loss"
+        );
         let lab = cases[0].best();
         for case in &cases {
             let (best, median) = (case.best(), case.median());

@@ -145,8 +145,7 @@ pub struct Group {
 /// Every setting of a run but those of [`Setting`] and the seed, in words: runs of different recipes are never averaged.
 pub fn recipe(config: &RunConfig) -> String {
     let value = serde_json::to_value(config).expect("plain data");
-    let apart =
-        ["data_set", "hidden", "algorithm", "quantization", "noise_sigma", "seed", "held_out", "post_training"];
+    let apart = ["data_set", "hidden", "algorithm", "quantization", "noise_sigma", "seed", "held_out", "post_training"];
     let own = |key: &str| match config.algorithm {
         Algorithm::Hsic => !key.starts_with("module_"),
         Algorithm::SyntheticGradients => !key.starts_with("hsic_"),

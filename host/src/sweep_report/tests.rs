@@ -383,7 +383,8 @@ fn post_training_stands_beside_training_on_the_levels() {
     }
     let latent = |quantization: Value| record(json!({ "quantization": quantization }), Some(9700));
     records.push(latent(json!({ "quantizer": "uniform-symm", "range": "local", "storage": "latent", "bits": 2 })));
-    let table = json!({ "quantizer": "levels", "range": "local", "storage": "latent", "bits": 8, "levels": [-1.0, 0.25, 1.0] });
+    let table =
+        json!({ "quantizer": "levels", "range": "local", "storage": "latent", "bits": 8, "levels": [-1.0, 0.25, 1.0] });
     records.push(latent(table));
     records.push(record(json!({ "quantization": weights("uniform-symm", "local", 2) }), Some(100)));
     let report = report("post-training", &records);

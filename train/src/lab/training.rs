@@ -152,7 +152,8 @@ fn epoch(
         line.test_correct = evaluate(&line.config(config), model, data.set, test, labels)?.0;
         line.test_images = test_images;
     }
-    let line = EpochLine { epoch, train_correct, train_images, test_correct, test_images, train_loss, weights, post_training };
+    let line =
+        EpochLine { epoch, train_correct, train_images, test_correct, test_images, train_loss, weights, post_training };
     Ok(Some(line))
 }
 
