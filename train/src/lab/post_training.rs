@@ -147,13 +147,13 @@ mod tests {
         let (config, data) = (config(), LabData::of(&ImageSet::of_digits(&Digits::embedded())));
         let file = |name: &str| std::env::temp_dir().join(format!("bitline-ptq-{name}-{}", std::process::id()));
         let (path, plain_path) = (file("levels"), file("plain"));
-        [&path, &plain_path].map(|path| drop(std::fs::remove_file(path)));
+        [&path, &plain_path].into_iter().for_each(|path| drop(std::fs::remove_file(path)));
         let record = finished(&config, &data, &path);
         let plain = RunConfig { post_training: vec![], ..config.clone() };
         let trained_alone = finished(&plain, &data, &plain_path);
         let mut state = State::new(&config, &data);
         checkpoint::load(&path, &config, &data, &mut state).unwrap();
-        [&path, &plain_path].map(|path| std::fs::remove_file(path).unwrap());
+        [&path, &plain_path].into_iter().for_each(|path| std::fs::remove_file(path).unwrap());
 
         let lines = record.epochs[1].post_training.clone();
         assert_eq!((lines.len(), record.epochs[0].post_training.len()), (2 * (3 * 3 + 1), 0));
@@ -231,7 +231,7 @@ mod tests {
         let grids = study["grid"].as_array().unwrap();
         let tables: Vec<Vec<f64>> = grids
             .iter()
-            .filter_map(|grid| grid["quantization"].get("levels"))
+            .filter_map(|grid| grid.get("quantization")?.get("levels"))
             .flat_map(|tables| tables.as_array().unwrap().clone())
             .map(|table| table.as_array().unwrap().iter().map(|level| level.as_float().unwrap()).collect())
             .collect();
