@@ -119,9 +119,14 @@ fn list_says_which_runs_are_recorded() {
 #[test]
 fn shipped_studies_expand_to_what_their_comments_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for (study, runs) in
-        [("smoke", 20), ("s003", 1344), ("full-precision", 144), ("three-bits", 108), ("slurm-test", 12)]
-    {
+    for (study, runs) in [
+        ("smoke", 20),
+        ("s003", 1344),
+        ("full-precision", 144),
+        ("three-bits", 108),
+        ("ptq-qat", 168),
+        ("slurm-test", 12),
+    ] {
         let listed = run(root, &["sweep", "list", &format!("studies/{study}.toml"), "--out", "out/none"]);
         assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
         assert_eq!(text(&listed.stdout).lines().count(), runs, "{study}");
