@@ -9,7 +9,7 @@
 //! they did the same: they differ in the starting weights and the order of images.
 
 use bitline_train::image_set::{DataSet, ImageSet};
-use bitline_train::lab::{Algorithm, Hidden, LabData, RunConfig, RunOutcome, run};
+use bitline_train::lab::{Algorithm, Hidden, LabData, RunConfig, RunOutcome, Schedule, run};
 use rand::Rng;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -48,7 +48,8 @@ fn images(data: Option<&str>) -> (LabData, &'static str) {
 
 /// Seconds and mean loss of an epoch.
 fn ours(hidden: Hidden, data: &LabData) -> (f64, f64) {
-    let config = RunConfig::new(DataSet::Mnist, hidden, Algorithm::Backpropagation, 1);
+    let mut config = RunConfig::new(DataSet::Mnist, hidden, Algorithm::Backpropagation, 1);
+    config.schedule = Schedule::Constant;
     match run(&config, data, None, &mut |_| (), &AtomicBool::new(false)).expect("a sound run") {
         RunOutcome::Finished(record) => (record.seconds, record.epochs[0].train_loss),
         RunOutcome::Stopped { .. } => unreachable!("nobody stops it"),
