@@ -49,7 +49,7 @@ formal: ## Prove the blocks equal to their specifications, the link and the sequ
 	$(CARGO) run --quiet --release -p bitline-boards --bin formal -- $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) \
 		$(if $(RECORD),--record docs/results/runs.jsonl)
 
-bench: ## Measure the golden model and the simulation against the machine's own limits and against ONNX Runtime.
+bench: ## Measure the golden model and the simulation against the machine's own limits and ONNX Runtime, training against PyTorch.
 	@scripts/bench
 
 mutate: bitline ## Run 60 of 1000 mutants of tiny's Verilog against R2's problems; verdicts are to be the recorded ones.

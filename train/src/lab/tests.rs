@@ -4,6 +4,7 @@ use super::backward::{feedback, gradients, input_gradient, loss, through_activat
 use super::config::{Activation, Algorithm, Gain, Hidden, RunConfig};
 use super::deployed;
 use super::model::{Gradient, Model, Step};
+use super::post_training::PostTraining;
 use super::product::transpose;
 use super::quantizer::{Quantization, Quantizer, Range, Storage};
 use super::record::{EpochLine, LabData, RunOutcome, RunRecord};
@@ -244,6 +245,10 @@ fn resumed_run_leaves_the_record_of_an_uninterrupted_one() {
         resumes(config.clone());
         if algorithm == Algorithm::SyntheticGradients {
             (config.synthetic_hidden, config.synthetic_conditioned) = (16, false);
+            resumes(config.clone());
+            let (quantizer, range, bits) = (Quantizer::UniformSymm, Range::Local, vec![2, 4]);
+            config.post_training = vec![PostTraining { quantizer, range, bits, levels: Vec::new() }];
+            config.quantization = None;
             resumes(config);
         }
     }
