@@ -9,6 +9,7 @@ use bitline_host::deep::engine::{DeepEngine, DeepResults, GoldenEngine};
 use bitline_host::deep::images::MadeUpImages;
 use bitline_host::deep::mapping::{Limit, Mapping};
 use bitline_host::deep::outcome::{DeepOutcome, run};
+use bitline_host::deep::problem_set::DeepProblemSet;
 use bitline_host::deep::{DeepProblem, compile_for};
 use drawn::{convolutional, dense};
 
@@ -147,4 +148,23 @@ fn a_network_one_tile_too_large_is_refused_with_the_numbers() {
             needed - 1
         )
     );
+}
+
+/// Every machine that runs programs has the whole set, corners and random problems, and golden agrees with the integer layers on it.
+#[test]
+fn every_machine_has_problems_that_fit_it() {
+    for name in DeepMachine::names() {
+        let machine = named(name);
+        let set = DeepProblemSet { machine: &machine, seed: 1, random: 12, images: 1, data: None };
+        let drawn = set.names().unwrap().into_iter().filter(|name| !name.starts_with("network/"));
+        let mut layers = Vec::new();
+        for problem in drawn {
+            let made = set.make(&problem).unwrap().problem;
+            layers.push(made.network.as_ref().unwrap().layers.len());
+            let outcome = run(&made, &mut GoldenEngine::new(&made), false, &mut |_| {}).unwrap();
+            assert!(outcome.equal, "{name} {problem}: {outcome}");
+        }
+        assert_eq!(layers.len(), 6 + 12, "{name}");
+        assert!(layers.iter().any(|count| *count > 1), "{name}");
+    }
 }

@@ -24,7 +24,7 @@ const MAPS_UP_TO: usize = 20;
 const DRAWS: u64 = 1000;
 /// How far thresholds lie from 0, in units of the largest weight.
 const REACH: usize = 4;
-/// Tiles from which a machine counts as a large one, with larger random networks.
+/// Tiles, and rows of thresholds, from which a machine counts as a large one, with larger random networks.
 const LARGE: usize = 64;
 
 /// A problem and the name that makes it again, with its seed.
@@ -158,7 +158,8 @@ impl DeepProblemSet<'_> {
     fn drawn(&self, seed: u64) -> (Network, Draw) {
         let machine = self.machine;
         let (code_bits, sums) = (machine.code_bits, machine.sums);
-        let (side, channels, outputs) = if machine.tiles >= LARGE { (14, 8, 32) } else { (7, 3, 6) };
+        let (side, channels, outputs) =
+            if machine.tiles.min(machine.thresholds) >= LARGE { (14, 8, 32) } else { (7, 3, 6) };
         (0..DRAWS)
             .map(|attempt| {
                 let mut draw = Draw(seed.wrapping_add(attempt << 40));
