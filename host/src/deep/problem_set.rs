@@ -160,9 +160,14 @@ impl DeepProblemSet<'_> {
         let (code_bits, sums) = (machine.code_bits, machine.sums);
         let (side, channels, outputs) =
             if machine.tiles.min(machine.thresholds) >= LARGE { (14, 8, 32) } else { (7, 3, 6) };
-        (0..DRAWS)
-            .map(|attempt| {
-                let mut draw = Draw(seed.wrapping_add(attempt << 40));
+        // Upper bits of a seed do not reach the lower bits of what is drawn, such as weight bits out of 8: where none of those
+        // fits, other lower bits follow. The first ones come first, so that recorded problems stay what they are.
+        let seeds = (0..DRAWS).map(|attempt| seed.wrapping_add(attempt << 40));
+        let others = (1..DRAWS).map(|attempt| seed.wrapping_add(attempt.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        seeds
+            .chain(others)
+            .map(|seed| {
+                let mut draw = Draw(seed);
                 (draw.network_within(&Sizes { side, channels, outputs, code_bits, sums }, REACH), draw)
             })
             .find(|(network, _)| self.holds(network))
