@@ -10,6 +10,7 @@ pub mod grid;
 pub mod hypotheses;
 mod page;
 pub mod panels;
+pub mod post_training;
 pub mod runs;
 pub mod s003;
 pub mod statistics;
@@ -49,6 +50,8 @@ pub struct SweepReport {
     pub bits: Vec<Panels>,
     /// Where weights live.
     pub storages: Vec<Panels>,
+    /// Quantized after training against trained on the levels.
+    pub post_training: Vec<Panels>,
     /// Noise in training.
     pub noise: Vec<Panels>,
 }
@@ -71,6 +74,7 @@ impl SweepReport {
             quantized,
             bits: sets.iter().filter_map(|set| figures::bits(&grid, *set)).collect(),
             storages: figures::storages(&groups),
+            post_training: post_training::figures(&runs),
             noise: figures::noise(&groups),
             command,
             grid,
@@ -89,7 +93,7 @@ impl SweepReport {
     }
 
     fn figures(&self) -> impl Iterator<Item = &Panels> {
-        self.bits.iter().chain(&self.storages).chain(&self.noise)
+        self.bits.iter().chain(&self.storages).chain(&self.post_training).chain(&self.noise)
     }
 
     fn tables(&self) -> impl Iterator<Item = &Table> {

@@ -351,3 +351,47 @@ fn committed_records_of_the_digits_come_out_again() {
     assert_eq!(committed.len(), 20);
     assert_eq!(records(&scratch.0.join("again")), committed);
 }
+
+/// Every algorithm in full precision and on levels, with noise, stochastic rounding and rounding after training.
+const EVERY_ALGORITHM: &str = r#"
+name = "threads"
+[defaults]
+data_set = "digits"
+hidden = "2x16"
+epochs = 2
+batch = 30
+learning_rate = 0.01
+noise_sigma = 0.05
+[[grid]]
+algorithm = ["backpropagation", "feedback-alignment", "hsic", "synthetic-gradients"]
+post_training = [[{ quantizer = "uniform-symm", range = "local", bits = [2, 4] }]]
+[[grid]]
+algorithm = ["backpropagation", "feedback-alignment", "hsic", "synthetic-gradients"]
+quantization.quantizer = "uniform-symm"
+quantization.bits = 3
+quantization.range = "global"
+quantization.storage = ["in-place", "in-place-stochastic", "latent"]
+"#;
+
+#[test]
+fn one_thread_and_two_give_the_same_records_of_every_algorithm() {
+    let scratch = Scratch::new("threads");
+    std::fs::write(scratch.0.join("study.toml"), EVERY_ALGORITHM).unwrap();
+    let swept = |jobs: &str| {
+        let mut command = bitline(&scratch.0);
+        command.args(["sweep", "run", "study.toml", "--jobs", jobs, "--out", jobs]);
+        // Should a library take threads of its own, it takes as many.
+        for pool in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MATMUL_NUM_THREADS"] {
+            command.env(pool, jobs);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        records(&scratch.0.join(jobs))
+    };
+    let one = swept("1");
+    assert_eq!(one.len(), 16);
+    let algorithms: std::collections::BTreeSet<_> = one.values().map(|r| r["config"]["algorithm"].to_string()).collect();
+    assert_eq!(algorithms.len(), 4);
+    assert!(one.values().all(|record| record["epochs"].as_array().unwrap().len() == 2), "{one:?}");
+    assert_eq!(swept("2"), one);
+}

@@ -15,6 +15,8 @@ mod adam;
 pub mod architecture;
 pub mod augmentation;
 pub mod checkpoint;
+#[cfg(test)]
+mod damaged_files;
 pub mod deep_training;
 pub mod device;
 pub mod digits;

@@ -203,6 +203,14 @@ fn print(record: &RunRecord) {
     println!("{part:<9} {}/{} correct", last.test_correct, last.test_images);
     let range = |range: &bitline_train::lab::LayerRange| format!("{:.3}..{:.3}", range.least, range.largest);
     println!("weights   {}", last.weights.iter().map(range).collect::<Vec<_>>().join(", "));
+    for line in &last.post_training {
+        let what = match line.bits {
+            Some(bits) => format!("{:?} of {bits} bits", line.quantizer),
+            None => format!("{:?} {:?}", line.quantizer, line.levels),
+        };
+        let (correct, images) = (line.test_correct, line.test_images);
+        println!("rounded to {what}, {:?} range: {correct}/{images} correct", line.range);
+    }
 }
 
 /// Train.

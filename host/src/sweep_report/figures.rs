@@ -148,7 +148,7 @@ pub fn storages(groups: &[Group]) -> Vec<Panels> {
 }
 
 /// A name that no figure before has: `storage-mnist`, `storage-mnist-2`.
-fn numbered(figures: &[Panels], stem: &str) -> String {
+pub(super) fn numbered(figures: &[Panels], stem: &str) -> String {
     let before = figures.iter().filter(|figure| figure.name == stem || figure.name.starts_with(&format!("{stem}-")));
     match before.count() {
         0 => stem.to_string(),

@@ -40,6 +40,10 @@ pub(super) fn html(report: &SweepReport) -> Result<String, ReportError> {
     if !report.storages.is_empty() {
         body += &section("storage", "Where weights live", &drawn(&report.storages)?);
     }
+    if !report.post_training.is_empty() {
+        let drawn = drawn(&report.post_training)?;
+        body += &section("post-training", "Quantized after training, or trained on the levels", &drawn);
+    }
     if !report.noise.is_empty() {
         body += &section("noise", "Noise in training", &drawn(&report.noise)?);
     }

@@ -7,9 +7,10 @@ use super::SweepReportError;
 use crate::report::markup::spread;
 use bitline_train::idx::sha256;
 use bitline_train::image_set::DataSet;
-use bitline_train::lab::{Algorithm, EpochLine, Hidden, Quantizer, Range, RunConfig, Storage};
+use bitline_train::lab::{Algorithm, EpochLine, Hidden, PostTrainingLine, Quantizer, Range, RunConfig, Storage};
 use bitline_train::sweep::record::{self, Record};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// A finished run.
@@ -23,6 +24,8 @@ pub struct LabRun {
     pub config: RunConfig,
     /// Percent of the test images after the last epoch; absent where the run diverged.
     pub accuracy: Option<f64>,
+    /// What its trained weights gave when they were rounded to levels, if that was asked for.
+    pub post_training: Vec<PostTrainingLine>,
 }
 
 /// A records file.
@@ -142,7 +145,8 @@ pub struct Group {
 /// Every setting of a run but those of [`Setting`] and the seed, in words: runs of different recipes are never averaged.
 pub fn recipe(config: &RunConfig) -> String {
     let value = serde_json::to_value(config).expect("plain data");
-    let apart = ["data_set", "hidden", "algorithm", "quantization", "noise_sigma", "seed", "held_out"];
+    let apart =
+        ["data_set", "hidden", "algorithm", "quantization", "noise_sigma", "seed", "held_out", "post_training"];
     let own = |key: &str| match config.algorithm {
         Algorithm::Hsic => !key.starts_with("module_"),
         Algorithm::SyntheticGradients => !key.starts_with("hsic_"),
@@ -161,16 +165,25 @@ pub fn recipe(config: &RunConfig) -> String {
     words.join(", ")
 }
 
-fn accuracy(record: &Record) -> Result<Option<f64>, String> {
+/// Percent.
+pub(super) fn accuracy_of(correct: usize, images: usize) -> f64 {
+    correct as f64 * 100.0 / images as f64
+}
+
+/// The last epoch; none where the run diverged.
+fn last_line(record: &Record) -> Result<Option<EpochLine>, String> {
     if record.failure.is_some() {
         return Ok(None);
     }
     let last = record.epochs.last().ok_or("it has neither epochs nor a failure")?;
     let line: EpochLine = serde_json::from_value(last.clone()).map_err(|e| format!("its last epoch: {e}"))?;
-    if line.test_images == 0 || line.test_correct > line.test_images {
-        return Err(format!("its last epoch has {} of {} test images correct", line.test_correct, line.test_images));
+    let after = line.post_training.iter().map(|line| (line.test_correct, line.test_images));
+    for (correct, images) in [(line.test_correct, line.test_images)].into_iter().chain(after) {
+        if images == 0 || correct > images {
+            return Err(format!("its last epoch has {correct} of {images} test images correct"));
+        }
     }
-    Ok(Some(line.test_correct as f64 * 100.0 / line.test_images as f64))
+    Ok(Some(line))
 }
 
 impl LabRun {
@@ -182,8 +195,10 @@ impl LabRun {
             version: record.version.clone(),
         };
         let config = serde_json::from_value(record.config.clone()).map_err(|e| fault(e.to_string()))?;
-        let accuracy = accuracy(&record).map_err(fault)?;
-        Ok(Self { config, accuracy, file: file.into(), record })
+        let last = last_line(&record).map_err(fault)?;
+        let accuracy = last.as_ref().map(|line| accuracy_of(line.test_correct, line.test_images));
+        let post_training = last.map_or_else(Vec::new, |line| line.post_training);
+        Ok(Self { config, accuracy, post_training, file: file.into(), record })
     }
 }
 
@@ -230,10 +245,25 @@ impl Runs {
         Ok(Self { runs, files })
     }
 
+    /// The runs without those that another one trained already: what is evaluated after training changes no training. Of these the
+    /// one with the most evaluations stays.
+    pub(super) fn trained_once(&self) -> Vec<&LabRun> {
+        let mut runs: Vec<&LabRun> = self.runs.iter().collect();
+        runs.sort_by_key(|run| std::cmp::Reverse(run.post_training.len()));
+        let mut seen = HashSet::new();
+        let training = |run: &LabRun| {
+            let config = RunConfig { post_training: Vec::new(), ..run.config.clone() };
+            (serde_json::to_string(&config).expect("plain data"), run.record.data_sha256.clone())
+        };
+        runs.retain(|run| seen.insert(training(run)));
+        runs.sort_by(|a, b| a.record.identity.cmp(&b.record.identity));
+        runs
+    }
+
     /// The runs in groups that differ in the seed alone; runs evaluated on held-out training images are left out.
     pub fn groups(&self) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();
-        for run in self.runs.iter().filter(|run| run.config.held_out == 0) {
+        for run in self.trained_once().into_iter().filter(|run| run.config.held_out == 0) {
             let (setting, recipe) = (Setting::of(&run.config), recipe(&run.config));
             let known = groups.iter().position(|group| group.setting == setting && group.recipe == recipe);
             let place = known.unwrap_or_else(|| {

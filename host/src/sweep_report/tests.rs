@@ -233,7 +233,7 @@ fn statement_without_its_runs_is_told_as_not_recorded() {
     }
     assert!(report.bits.is_empty() && report.storages.is_empty() && report.noise.is_empty());
     let page = report.html().unwrap();
-    for absent in ["id=\"bits\"", "id=\"storage\"", "id=\"noise\""] {
+    for absent in ["id=\"bits\"", "id=\"storage\"", "id=\"post-training\"", "id=\"noise\""] {
         assert!(!page.contains(absent), "{absent}");
     }
 }
@@ -355,4 +355,53 @@ fn records_that_are_damaged_absent_or_at_odds_are_refused() {
 fn csv_quotes_commas_quotes_and_line_ends() {
     let row = ["a,b", "c\"d", "e\nf", "g"].map(String::from).to_vec();
     assert_eq!(tables::csv(&[row]), "\"a,b\",\"c\"\"d\",\"e\nf\",g\n");
+}
+
+#[test]
+fn post_training_stands_beside_training_on_the_levels() {
+    let asked = json!([{ "quantizer": "uniform-symm", "range": "local", "bits": [2, 3] },
+                       { "quantizer": "levels", "range": "local", "levels": [-1.0, 0.25, 1.0] }]);
+    let after = |correct: [usize; 3]| {
+        let line = |kind: Value, correct: usize| {
+            let mut line = json!({ "range": "local", "test_correct": correct, "test_images": 10000 });
+            kind.as_object().unwrap().iter().for_each(|(key, value)| line[key] = value.clone());
+            line
+        };
+        json!([
+            line(json!({ "quantizer": "uniform-symm", "bits": 2 }), correct[0]),
+            line(json!({ "quantizer": "uniform-symm", "bits": 3 }), correct[1]),
+            line(json!({ "quantizer": "levels", "levels": [-1.0, 0.25, 1.0] }), correct[2]),
+        ])
+    };
+    let mut records = Vec::new();
+    for (seed, correct) in [(0, [5000, 9000, 8000]), (1, [5200, 9200, 8200])] {
+        let mut full = record(json!({ "seed": seed, "post_training": asked }), Some(9800));
+        full.epochs[1]["post_training"] = after(correct);
+        records.push(full);
+        // The same training without evaluations counts once.
+        records.push(record(json!({ "seed": seed }), Some(9800)));
+    }
+    let latent = |quantization: Value| record(json!({ "quantization": quantization }), Some(9700));
+    records.push(latent(json!({ "quantizer": "uniform-symm", "range": "local", "storage": "latent", "bits": 2 })));
+    let table = json!({ "quantizer": "levels", "range": "local", "storage": "latent", "bits": 8, "levels": [-1.0, 0.25, 1.0] });
+    records.push(latent(table));
+    records.push(record(json!({ "quantization": weights("uniform-symm", "local", 2) }), Some(100)));
+    let report = report("post-training", &records);
+    let [figure] = &report.post_training[..] else { panic!("{:?}", report.post_training) };
+    let title = "\"backpropagation, 2x100, uniform-symm, local\"";
+    assert_eq!(
+        figure.csv(),
+        format!(
+            "panel,line,x,mean_percent,deviation_points,seeds,diverged\n\
+             {title},quantized after training,2,51.00,1.41,2,0\n{title},quantized after training,3,91.00,1.41,2,0\n\
+             {title},quantized after training,A,81.00,1.41,2,0\n\
+             {title},trained on the levels (latent),2,97.00,,1,0\n{title},trained on the levels (latent),A,97.00,,1,0\n\
+             {title},full precision,full,98.00,0.00,2,0\n"
+        )
+    );
+    assert!(figure.caption.ends_with("A: 3 levels, -1 0.25 1."), "{}", figure.caption);
+    assert!(report.html().unwrap().contains("id=\"post-training\""));
+    assert!(report.full_precision[0].csv().contains("\n2x100,backpropagation,98.00,0.00,2,0,98.18,-0.18\n"));
+    let files: Vec<String> = report.files().unwrap().into_iter().map(|(name, _)| name).collect();
+    assert!(files.contains(&"post-training-mnist.svg".into()) && files.contains(&"post-training-mnist.csv".into()));
 }

@@ -2,6 +2,7 @@
 
 use crate::TrainError;
 use crate::image_set::DataSet;
+use crate::lab::post_training::{self, PostTraining};
 use crate::lab::quantizer::Quantization;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -173,6 +174,9 @@ pub struct RunConfig {
     /// How weights are held; left out, in full precision. Biases are always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantization: Option<Quantization>,
+    /// Levels that the weights are rounded to after the last epoch, for evaluation alone; for runs in full precision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_training: Vec<PostTraining>,
     /// What sums are multiplied with.
     #[serde(default)]
     pub gain: Gain,
@@ -277,6 +281,7 @@ impl RunConfig {
             hidden,
             algorithm,
             quantization: None,
+            post_training: Vec::new(),
             gain: Gain::default(),
             activation: Activation::default(),
             activation_bits: default_activation_bits(),
@@ -357,6 +362,7 @@ impl RunConfig {
             let value = self.synthetic_hidden.to_string();
             return fail("synthetic_hidden", value, "0..=4096".into(), "0 makes the modules linear");
         }
+        post_training::check(self)?;
         self.quantization.as_ref().map_or(Ok(()), Quantization::check)
     }
 }

@@ -11,6 +11,7 @@ mod data_sets;
 pub mod deployed;
 mod hsic;
 mod model;
+pub mod post_training;
 pub mod product;
 pub mod quantizer;
 pub mod record;
@@ -22,6 +23,7 @@ mod training;
 
 pub use config::{Activation, Algorithm, Gain, Hidden, Optimizer, RunConfig, Schedule};
 pub use data_sets::DataSets;
+pub use post_training::{PostTraining, PostTrainingLine};
 pub use quantizer::{Quantization, Quantizer, Range, Storage};
 pub use record::{EpochLine, LabData, LayerRange, RunOutcome, RunRecord};
 pub use training::run;

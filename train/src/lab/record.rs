@@ -1,6 +1,7 @@
 //! What a run reads and what it leaves: the data, one line an epoch, one JSON line a run.
 
 use super::config::RunConfig;
+use super::post_training::PostTrainingLine;
 use crate::TrainError;
 use crate::image_set::{DataSet, ImageSet};
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,9 @@ pub struct EpochLine {
     pub train_loss: f64,
     /// First layer first.
     pub weights: Vec<LayerRange>,
+    /// After the last epoch, the evaluations of [`RunConfig::post_training`] in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_training: Vec<PostTrainingLine>,
 }
 
 /// A finished run: one JSON line.

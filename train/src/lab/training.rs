@@ -4,7 +4,7 @@ use super::backward::{feedback, gradients, loss};
 use super::config::{Algorithm, RunConfig, Schedule};
 use super::model::{Model, Step};
 use super::record::{EpochLine, LabData, LayerRange, RunOutcome, RunRecord};
-use super::{checkpoint, deployed, hsic, synthetic};
+use super::{checkpoint, deployed, hsic, post_training, synthetic};
 use crate::TrainError;
 use crate::adam::cosine;
 use crate::digits::shuffle;
@@ -147,7 +147,13 @@ fn epoch(
     };
     let (test_correct, weights) = evaluate(config, model, data.set, test, labels)?;
     let (train_images, test_images) = (steps * config.batch, labels.len());
-    Ok(Some(EpochLine { epoch, train_correct, train_images, test_correct, test_images, train_loss, weights }))
+    let mut post_training = if epoch == config.epochs { post_training::lines(config) } else { Vec::new() };
+    for line in &mut post_training {
+        line.test_correct = evaluate(&line.config(config), model, data.set, test, labels)?.0;
+        line.test_images = test_images;
+    }
+    let line = EpochLine { epoch, train_correct, train_images, test_correct, test_images, train_loss, weights, post_training };
+    Ok(Some(line))
 }
 
 /// Images classified correctly without noise, and the ranges of the weights used. A network that the array can hold is evaluated
