@@ -78,6 +78,7 @@ impl Lattice {
                 let bits = (2..=8).find(fits).expect("at most 127");
                 Self { step: Some(step), largest, bits }
             }
+            Quantizer::Sign | Quantizer::BinWs if is_global => Self { step: Some(1.0), largest: 1, bits: 1 },
             other => {
                 let value = format!("{other:?} {bits} bits {:?}", quantization.range);
                 let limit = "levels that are integers times a fixed step";

@@ -86,6 +86,10 @@ pub(crate) fn lines(config: &RunConfig) -> Vec<PostTrainingLine> {
 pub(crate) fn check(config: &RunConfig) -> Result<(), TrainError> {
     let fail = |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
     for entry in &config.post_training {
+        if entry.quantizer.is_binary() {
+            let (value, limit) = (format!("{:?}", entry.quantizer), "one of 2..=8 bits, or levels");
+            return fail("post_training.quantizer", value, limit, "signs are trained for: use quantization");
+        }
         let is_table = entry.quantizer == Quantizer::Levels;
         if entry.bits.is_empty() != is_table {
             let (value, limit) = (format!("{:?}", entry.bits), "a list of 2..=8, left out with quantizer = levels");
