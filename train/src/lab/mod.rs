@@ -6,6 +6,8 @@
 
 mod backward;
 mod binary;
+#[cfg(test)]
+mod binary_tests;
 mod checkpoint;
 pub mod config;
 mod data_sets;

@@ -10,7 +10,7 @@ use super::model::Parameter;
 use crate::TrainError;
 
 /// e.
-pub(super) const EPSILON: f32 = 1e-5;
+const EPSILON: f32 = 1e-5;
 /// The part of the way that running statistics go.
 const RATE: f32 = 0.1;
 
@@ -87,6 +87,15 @@ impl BatchNorm {
             self.scale.value[unit] * inverse[unit] * (delta - along[unit] - x[place] * across[unit])
         };
         delta.iter().enumerate().map(at).collect()
+    }
+
+    /// Put `z = y slope + offset` of exact sums y, offsets the shifts, where `s = y slope` was: evaluation's, multiplied out.
+    pub fn fold(&self, slope: &mut [f32], offset: &mut [f32]) {
+        for (unit, inverse) in inverse(&self.variance).into_iter().enumerate() {
+            let scale = self.scale.value[unit] * inverse;
+            slope[unit] *= scale;
+            offset[unit] -= scale * self.mean[unit];
+        }
     }
 
     /// Let the running statistics follow a batch.
