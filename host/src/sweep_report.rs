@@ -98,7 +98,12 @@ impl SweepReport {
     }
 
     fn figures(&self) -> impl Iterator<Item = &Panels> {
-        self.bits.iter().chain(&self.storages).chain(&self.post_training).chain(&self.noise).chain(&self.noise_evaluation.0)
+        self.bits
+            .iter()
+            .chain(&self.storages)
+            .chain(&self.post_training)
+            .chain(&self.noise)
+            .chain(&self.noise_evaluation.0)
     }
 
     fn tables(&self) -> impl Iterator<Item = &Table> {

@@ -7,7 +7,9 @@ use super::SweepReportError;
 use crate::report::markup::spread;
 use bitline_train::idx::sha256;
 use bitline_train::image_set::DataSet;
-use bitline_train::lab::{Algorithm, EpochLine, Hidden, NoiseLine, PostTrainingLine, Quantizer, Range, RunConfig, Storage};
+use bitline_train::lab::{
+    Algorithm, EpochLine, Hidden, NoiseLine, PostTrainingLine, Quantizer, Range, RunConfig, Storage,
+};
 use bitline_train::sweep::record::{self, Record};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -147,8 +149,18 @@ pub struct Group {
 /// Every setting of a run but those of [`Setting`] and the seed, in words: runs of different recipes are never averaged.
 pub fn recipe(config: &RunConfig) -> String {
     let value = serde_json::to_value(config).expect("plain data");
-    let apart =
-        ["data_set", "hidden", "algorithm", "quantization", "noise_sigma", "seed", "held_out", "post_training", "noise_evaluation", "noise_draws"];
+    let apart = [
+        "data_set",
+        "hidden",
+        "algorithm",
+        "quantization",
+        "noise_sigma",
+        "seed",
+        "held_out",
+        "post_training",
+        "noise_evaluation",
+        "noise_draws",
+    ];
     let own = |key: &str| match config.algorithm {
         Algorithm::Hsic => !key.starts_with("module_"),
         Algorithm::SyntheticGradients => !key.starts_with("hsic_"),
@@ -180,7 +192,8 @@ fn last_line(record: &Record) -> Result<Option<EpochLine>, String> {
     let last = record.epochs.last().ok_or("it has neither epochs nor a failure")?;
     let line: EpochLine = serde_json::from_value(last.clone()).map_err(|e| format!("its last epoch: {e}"))?;
     let rounded = line.post_training.iter().map(|line| (line.test_correct, line.test_images));
-    let of_draws = |line: &NoiseLine| line.test_correct.iter().map(|correct| (*correct, line.test_images)).collect::<Vec<_>>();
+    let of_draws =
+        |line: &NoiseLine| line.test_correct.iter().map(|correct| (*correct, line.test_images)).collect::<Vec<_>>();
     let noisy = line.noise_evaluation.iter().flat_map(of_draws);
     for (correct, images) in [(line.test_correct, line.test_images)].into_iter().chain(rounded).chain(noisy) {
         if images == 0 || correct > images {

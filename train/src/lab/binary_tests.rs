@@ -28,7 +28,8 @@ fn finished(config: &RunConfig) -> RunRecord {
 fn binary(quantizer: Quantizer, range: Range, activation: Activation, normalization: Normalization) -> RunConfig {
     let hidden = Hidden { layers: 2, units: 60 };
     let mut config = RunConfig::new(DataSet::Digits, hidden, Algorithm::Backpropagation, 12);
-    config.quantization = Some(Quantization { quantizer, bits: 1, range, storage: Storage::Latent, levels: Vec::new() });
+    config.quantization =
+        Some(Quantization { quantizer, bits: 1, range, storage: Storage::Latent, levels: Vec::new() });
     (config.activation, config.normalization, config.gain) = (activation, normalization, Gain::FanIn);
     (config.batch, config.learning_rate, config.output_bias) = (32, 0.01, false);
     config
@@ -196,7 +197,8 @@ fn noise_after_training_is_on_quantized_weights_and_no_part_of_training() {
     for ((one, two), clean) in one[0].iter().zip(&two[0]).zip(model.used(&config, 0, None)) {
         assert!((two - clean - 2.0 * (one - clean)).abs() < 1e-5 && clean.abs() == 1.0);
     }
-    let squares = one[0].iter().zip(model.used(&config, 0, None)).map(|(noisy, clean)| f64::from(noisy - clean).powi(2));
+    let squares =
+        one[0].iter().zip(model.used(&config, 0, None)).map(|(noisy, clean)| f64::from(noisy - clean).powi(2));
     let deviation = (squares.sum::<f64>() / one[0].len() as f64).sqrt();
     // 3840 draws: the standard error is 1.1 %.
     assert!((deviation / 0.5 - 1.0).abs() < 0.05, "{deviation}");
@@ -226,7 +228,8 @@ fn deployed_binary_network_classifies_what_the_run_recorded() {
     let [_, step, ps_sign, vanilla] = kinds();
     for (index, mut config) in [step, ps_sign, vanilla].into_iter().enumerate() {
         config.epochs = 3;
-        let path = std::env::temp_dir().join(format!("bitline-binary-array-{index}-{}.safetensors", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("bitline-binary-array-{index}-{}.safetensors", std::process::id()));
         let _ = std::fs::remove_file(&path);
         let outcome = run(&config, &data, Some(&path), &mut |_| (), &AtomicBool::new(false)).unwrap();
         let RunOutcome::Finished(record) = outcome else { panic!("nobody stops it") };

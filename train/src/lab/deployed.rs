@@ -113,12 +113,14 @@ impl Lattice {
 /// [`TrainError::Config`] with what to change.
 pub fn check(config: &RunConfig, set: DataSet) -> Result<(), TrainError> {
     let lattice = Lattice::of(config)?;
-    if !matches!(config.activation, Activation::Codes | Activation::Step | Activation::PsSign) || code_bits(config) > 4 {
+    if !matches!(config.activation, Activation::Codes | Activation::Step | Activation::PsSign) || code_bits(config) > 4
+    {
         let value = format!("{:?} of {} bits", config.activation, config.activation_bits);
         let limit = "codes of 1 to 4 bits, step or ps-sign";
         return refuse("activation", value, limit, "use activation = codes, activation_bits = 4");
     }
-    let is_even = !matches!(config.quantization.as_ref().map(|q| q.quantizer), Some(Quantizer::Eq2 | Quantizer::Levels));
+    let is_even =
+        !matches!(config.quantization.as_ref().map(|q| q.quantizer), Some(Quantizer::Eq2 | Quantizer::Levels));
     if config.normalization == Normalization::Batch && !is_even {
         let limit = "none with eq2 and levels: a unit whose scale is below 0 needs every level's opposite";
         return refuse("normalization", "batch".into(), limit, "use another quantizer, or normalization = none");
@@ -143,8 +145,7 @@ pub fn check(config: &RunConfig, set: DataSet) -> Result<(), TrainError> {
 pub(crate) fn layers(config: &RunConfig, model: &Model, set: DataSet) -> Result<Vec<FrozenLayer>, TrainError> {
     check(config, set)?;
     let lattice = Lattice::of(config)?;
-    let mut plans =
-        vec![LayerPlan::dense(config.hidden.units, lattice.bits, code_bits(config)); config.hidden.layers];
+    let mut plans = vec![LayerPlan::dense(config.hidden.units, lattice.bits, code_bits(config)); config.hidden.layers];
     plans.push(LayerPlan::classes(CLASSES, lattice.bits));
     let side = set.side();
     let input = MapShape { height: side, width: side, channels: 1 };

@@ -121,7 +121,12 @@ impl Quantization {
         }
         if self.quantizer == Quantizer::BinWs && self.range != Range::Global {
             let remedy = "use range = global, or quantizer = sign";
-            return fail("range", format!("{:?}", self.range), "global with quantizer = bin-ws, which has no scale", remedy);
+            return fail(
+                "range",
+                format!("{:?}", self.range),
+                "global with quantizer = bin-ws, which has no scale",
+                remedy,
+            );
         }
         if !self.levels.is_empty() {
             let value = format!("{:?}", self.levels);
