@@ -84,13 +84,8 @@ pub(crate) fn lines(config: &RunConfig) -> Vec<PostTrainingLine> {
 /// # Errors
 /// [`TrainError::Config`].
 pub(crate) fn check(config: &RunConfig) -> Result<(), TrainError> {
-    let fail =
-        |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
+    let fail = |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
     for entry in &config.post_training {
-        if entry.quantizer.is_binary() {
-            let (value, limit) = (format!("{:?}", entry.quantizer), "one of 2..=8 bits, or levels");
-            return fail("post_training.quantizer", value, limit, "signs are trained for: use quantization");
-        }
         let is_table = entry.quantizer == Quantizer::Levels;
         if entry.bits.is_empty() != is_table {
             let (value, limit) = (format!("{:?}", entry.bits), "a list of 2..=8, left out with quantizer = levels");
@@ -125,8 +120,7 @@ mod tests {
 
     /// Two epochs on the digits, evaluated on levels of every kind.
     fn config() -> RunConfig {
-        let mut config =
-            RunConfig::new(DataSet::Digits, Hidden { layers: 2, units: 20 }, Algorithm::Backpropagation, 2);
+        let mut config = RunConfig::new(DataSet::Digits, Hidden { layers: 2, units: 20 }, Algorithm::Backpropagation, 2);
         (config.batch, config.learning_rate) = (30, 0.01);
         let bits = vec![2, 3, 8];
         for range in [Range::Local, Range::Global] {
@@ -212,8 +206,7 @@ mod tests {
 
     /// Weights of a pair of devices, one of them at HRS, the other after so many pulses of these lengths from LRS; and 0.
     fn of_pulses(pulses: impl Iterator<Item = f64>) -> Vec<f64> {
-        let (device, s001) =
-            (Vteam::default(), Conductance { lrs_ohms: 1_000, hrs_ohms: 100_000, reference_column: true });
+        let (device, s001) = (Vteam::default(), Conductance { lrs_ohms: 1_000, hrs_ohms: 100_000, reference_column: true });
         let weight = |w: f64| {
             let [own, lrs, hrs] = [w, 0.0, 1.0].map(|w| 1.0 / resistance_ohms(&s001, w));
             (own - hrs) / (lrs - hrs)
