@@ -119,9 +119,14 @@ fn list_says_which_runs_are_recorded() {
 #[test]
 fn shipped_studies_expand_to_what_their_comments_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for (study, runs) in
-        [("smoke", 20), ("s003", 1344), ("full-precision", 144), ("three-bits", 108), ("slurm-test", 12)]
-    {
+    for (study, runs) in [
+        ("smoke", 20),
+        ("s003", 1344),
+        ("full-precision", 144),
+        ("three-bits", 108),
+        ("ptq-qat", 168),
+        ("slurm-test", 12),
+    ] {
         let listed = run(root, &["sweep", "list", &format!("studies/{study}.toml"), "--out", "out/none"]);
         assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
         assert_eq!(text(&listed.stdout).lines().count(), runs, "{study}");
@@ -390,7 +395,8 @@ fn one_thread_and_two_give_the_same_records_of_every_algorithm() {
     };
     let one = swept("1");
     assert_eq!(one.len(), 16);
-    let algorithms: std::collections::BTreeSet<_> = one.values().map(|r| r["config"]["algorithm"].to_string()).collect();
+    let algorithms: std::collections::BTreeSet<_> =
+        one.values().map(|r| r["config"]["algorithm"].to_string()).collect();
     assert_eq!(algorithms.len(), 4);
     assert!(one.values().all(|record| record["epochs"].as_array().unwrap().len() == 2), "{one:?}");
     assert_eq!(swept("2"), one);

@@ -182,7 +182,8 @@ pub fn figures(runs: &Runs) -> Vec<Panels> {
     networks.sort_by_key(order);
     let mut figures = Vec::new();
     for same in networks.chunk_by(|a, b| (a.data_set, &a.recipe) == (b.data_set, &b.recipe)) {
-        let levels = || same.iter().flat_map(|network| entries.of(network, Way::PostTraining)).filter_map(|e| e.levels.as_ref());
+        let levels =
+            || same.iter().flat_map(|network| entries.of(network, Way::PostTraining)).filter_map(|e| e.levels.as_ref());
         let (mut kinds, mut tables): (Vec<(Quantizer, Range)>, Vec<Vec<f32>>) = (Vec::new(), Vec::new());
         for Levels { quantizer, range, table, .. } in levels() {
             if *quantizer != Quantizer::Levels && !kinds.contains(&(*quantizer, *range)) {
@@ -200,7 +201,8 @@ pub fn figures(runs: &Runs) -> Vec<Panels> {
         let mut ticks: Vec<(f64, String)> = (2..=8).map(|bits| (f64::from(bits), bits.to_string())).collect();
         ticks.extend((0..tables.len()).map(|place| (TABLES + place as f64, letter(place))));
         ticks.push((FULL, "full".into()));
-        let panel = |network: &&Network| kinds.iter().map(|kind| entries.panel(network, *kind, &tables)).collect::<Vec<_>>();
+        let panel =
+            |network: &&Network| kinds.iter().map(|kind| entries.panel(network, *kind, &tables)).collect::<Vec<_>>();
         figures.push(Panels {
             name: super::figures::numbered(&figures, &format!("post-training-{}", name(&same[0].data_set))),
             caption: caption(same[0], &tables),

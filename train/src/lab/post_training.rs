@@ -84,8 +84,13 @@ pub(crate) fn lines(config: &RunConfig) -> Vec<PostTrainingLine> {
 /// # Errors
 /// [`TrainError::Config`].
 pub(crate) fn check(config: &RunConfig) -> Result<(), TrainError> {
-    let fail = |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
+    let fail =
+        |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
     for entry in &config.post_training {
+        if entry.quantizer.is_binary() {
+            let (value, limit) = (format!("{:?}", entry.quantizer), "one of 2..=8 bits, or levels");
+            return fail("post_training.quantizer", value, limit, "signs are trained for: use quantization");
+        }
         let is_table = entry.quantizer == Quantizer::Levels;
         if entry.bits.is_empty() != is_table {
             let (value, limit) = (format!("{:?}", entry.bits), "a list of 2..=8, left out with quantizer = levels");
@@ -120,7 +125,8 @@ mod tests {
 
     /// Two epochs on the digits, evaluated on levels of every kind.
     fn config() -> RunConfig {
-        let mut config = RunConfig::new(DataSet::Digits, Hidden { layers: 2, units: 20 }, Algorithm::Backpropagation, 2);
+        let mut config =
+            RunConfig::new(DataSet::Digits, Hidden { layers: 2, units: 20 }, Algorithm::Backpropagation, 2);
         (config.batch, config.learning_rate) = (30, 0.01);
         let bits = vec![2, 3, 8];
         for range in [Range::Local, Range::Global] {
@@ -145,13 +151,13 @@ mod tests {
         let (config, data) = (config(), LabData::of(&ImageSet::of_digits(&Digits::embedded())));
         let file = |name: &str| std::env::temp_dir().join(format!("bitline-ptq-{name}-{}", std::process::id()));
         let (path, plain_path) = (file("levels"), file("plain"));
-        [&path, &plain_path].map(|path| drop(std::fs::remove_file(path)));
+        [&path, &plain_path].into_iter().for_each(|path| drop(std::fs::remove_file(path)));
         let record = finished(&config, &data, &path);
         let plain = RunConfig { post_training: vec![], ..config.clone() };
         let trained_alone = finished(&plain, &data, &plain_path);
         let mut state = State::new(&config, &data);
         checkpoint::load(&path, &config, &data, &mut state).unwrap();
-        [&path, &plain_path].map(|path| std::fs::remove_file(path).unwrap());
+        [&path, &plain_path].into_iter().for_each(|path| std::fs::remove_file(path).unwrap());
 
         let lines = record.epochs[1].post_training.clone();
         assert_eq!((lines.len(), record.epochs[0].post_training.len()), (2 * (3 * 3 + 1), 0));
@@ -163,7 +169,7 @@ mod tests {
             assert_eq!((line.test_correct, line.test_images), (correct, 297), "{line:?}");
         }
         // More bits are nearer to what was trained, and 255 levels are there.
-        let at = |bits| lines[bits].test_correct;
+        let at = |bits: usize| lines[bits].test_correct;
         assert!(at(0) + 20 < at(2) && at(2).abs_diff(record.epochs[1].test_correct) <= 2, "{lines:?}");
 
         let mut epochs = record.epochs;
@@ -184,6 +190,9 @@ mod tests {
             "post_training.bits is [], must be a list of 2..=8, left out with quantizer = levels; write bits = [2, 3, 4], for example"
         );
         assert!(refused(|c| c.post_training[3].bits.push(3)).starts_with("post_training.bits is [3], must be a list"));
+        assert!(
+            refused(|c| c.post_training[0].quantizer = Quantizer::Sign).starts_with("post_training.quantizer is Sign")
+        );
         assert!(refused(|c| c.post_training[0].bits.push(9)).starts_with("bits is 9, must be 2..=8"));
         assert!(refused(|c| c.post_training[3].levels.clear()).starts_with("levels is [], must be 2 or more rising"));
         assert!(refused(|c| c.post_training[0].levels = TABLE.to_vec()).starts_with("levels is [-1.0, -0.2"));
@@ -206,7 +215,8 @@ mod tests {
 
     /// Weights of a pair of devices, one of them at HRS, the other after so many pulses of these lengths from LRS; and 0.
     fn of_pulses(pulses: impl Iterator<Item = f64>) -> Vec<f64> {
-        let (device, s001) = (Vteam::default(), Conductance { lrs_ohms: 1_000, hrs_ohms: 100_000, reference_column: true });
+        let (device, s001) =
+            (Vteam::default(), Conductance { lrs_ohms: 1_000, hrs_ohms: 100_000, reference_column: true });
         let weight = |w: f64| {
             let [own, lrs, hrs] = [w, 0.0, 1.0].map(|w| 1.0 / resistance_ohms(&s001, w));
             (own - hrs) / (lrs - hrs)
@@ -228,7 +238,7 @@ mod tests {
         let grids = study["grid"].as_array().unwrap();
         let tables: Vec<Vec<f64>> = grids
             .iter()
-            .filter_map(|grid| grid["quantization"].get("levels"))
+            .filter_map(|grid| grid.get("quantization")?.get("levels"))
             .flat_map(|tables| tables.as_array().unwrap().clone())
             .map(|table| table.as_array().unwrap().iter().map(|level| level.as_float().unwrap()).collect())
             .collect();

@@ -169,8 +169,7 @@ impl Quantization {
         let local = self.range == Range::Local;
         let (mut least, mut largest) = (-1.0f32, 1.0f32);
         if local {
-            least = weights.iter().copied().fold(f32::INFINITY, f32::min);
-            largest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            (least, largest) = rounding::ends(weights);
         }
         let magnitude = largest.max(-least);
         let half = 1i32 << (self.bits - 1);

@@ -14,6 +14,9 @@ const FEW: usize = 16;
 /// Entries of a table that is padded with NaN, below which no weight is: more than the 256 levels of 8 bits, a power of two.
 const PADDED: usize = 512;
 
+/// Weights that [`ends`] looks at side by side.
+const LANES: usize = 16;
+
 /// Weights that are rounded to one draw of numbers at random.
 const AT_ONCE: usize = 1024;
 
@@ -29,9 +32,12 @@ impl Search {
     fn of(levels: &[f32], is_even: bool) -> Self {
         let (least, last) = (levels[0], levels.len() - 1);
         let span = levels[last] - least;
-        if levels.len() <= FEW {
+        if !span.is_finite() {
+            // Of weights without bounds: such a table does not rise, and each way would find something else.
+            Self::Bisection
+        } else if levels.len() <= FEW {
             Self::Few
-        } else if is_even && levels.len() < PADDED && span > f32::MIN_POSITIVE * 1e6 && span.is_finite() {
+        } else if is_even && levels.len() < PADDED && span > f32::MIN_POSITIVE * 1e6 {
             let mut table = Box::new([f32::NAN; PADDED]);
             table[..levels.len()].copy_from_slice(levels);
             Self::Even { table, least, per_step: last as f32 / span, last: last as f32 }
@@ -138,6 +144,33 @@ pub(super) fn stochastic(levels: &[f32], is_even: bool, weights: &mut [f32], ran
     }
 }
 
+struct Ends<'a>(&'a [f32]);
+
+impl Vectored for Ends<'_> {
+    type Output = (f32, f32);
+
+    #[inline(always)]
+    fn run(self) -> (f32, f32) {
+        let (mut least, mut largest) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+        let (chunks, rest) = self.0.as_chunks::<LANES>();
+        for chunk in chunks {
+            for i in 0..LANES {
+                least[i] = if chunk[i] < least[i] { chunk[i] } else { least[i] };
+                largest[i] = if chunk[i] > largest[i] { chunk[i] } else { largest[i] };
+            }
+        }
+        for weight in rest {
+            (least[0], largest[0]) = (least[0].min(*weight), largest[0].max(*weight));
+        }
+        (least.into_iter().fold(f32::INFINITY, f32::min), largest.into_iter().fold(f32::NEG_INFINITY, f32::max))
+    }
+}
+
+/// The least and the largest of some weights; infinite, the other way round, where there are none.
+pub(super) fn ends(weights: &[f32]) -> (f32, f32) {
+    widest(Ends(weights))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,5 +248,16 @@ mod tests {
         let zeros: Vec<f32> = (-31..32).map(|k| 0.0 * k as f32 / 31.0).collect();
         hold(&zeros, true, &[0.0, -0.0, 1.0], 7);
         hold(&[0.25; 256], true, &[0.25, 0.0, 1.0], 8);
+    }
+
+    #[test]
+    fn ends_are_those_of_a_fold_and_without_weights_there_are_none() {
+        let weights: Vec<f32> = (0..200).map(|i| ((i * 37) % 101) as f32 - 50.0).collect();
+        for count in [1, 5, 64, 130, 200] {
+            let own = &weights[..count];
+            let expected = (own.iter().copied().fold(f32::MAX, f32::min), own.iter().copied().fold(f32::MIN, f32::max));
+            assert_eq!(ends(own), expected);
+        }
+        assert_eq!(ends(&[]), (f32::INFINITY, f32::NEG_INFINITY));
     }
 }
