@@ -8,10 +8,12 @@ pub mod figures;
 pub mod finding;
 pub mod grid;
 pub mod hypotheses;
+pub mod noise_evaluation;
 mod page;
 pub mod panels;
 pub mod post_training;
 pub mod runs;
+pub mod s002;
 pub mod s003;
 pub mod statistics;
 pub mod tables;
@@ -54,6 +56,8 @@ pub struct SweepReport {
     pub post_training: Vec<Panels>,
     /// Noise in training.
     pub noise: Vec<Panels>,
+    /// Noise after training, and its numbers beside S002's.
+    pub noise_evaluation: (Vec<Panels>, Vec<Table>),
 }
 
 impl SweepReport {
@@ -76,6 +80,7 @@ impl SweepReport {
             storages: figures::storages(&groups),
             post_training: post_training::figures(&runs),
             noise: figures::noise(&groups),
+            noise_evaluation: (noise_evaluation::figures(&runs), noise_evaluation::tables(&runs)),
             command,
             grid,
             runs,
@@ -93,12 +98,17 @@ impl SweepReport {
     }
 
     fn figures(&self) -> impl Iterator<Item = &Panels> {
-        self.bits.iter().chain(&self.storages).chain(&self.post_training).chain(&self.noise)
+        self.bits
+            .iter()
+            .chain(&self.storages)
+            .chain(&self.post_training)
+            .chain(&self.noise)
+            .chain(&self.noise_evaluation.0)
     }
 
     fn tables(&self) -> impl Iterator<Item = &Table> {
         let findings = self.findings.iter().map(|finding| &finding.table);
-        self.full_precision.iter().chain(&self.quantized).chain(findings)
+        self.full_precision.iter().chain(&self.quantized).chain(&self.noise_evaluation.1).chain(findings)
     }
 
     /// The page.

@@ -29,10 +29,10 @@ pub struct LabArguments {
     /// digits, mnist or fashion-mnist [default: digits]
     #[arg(long, value_name = "NAME")]
     data_set: Option<String>,
-    /// Bits of a weight, 2 to 8; without --bits and --levels weights stay in full precision
+    /// Bits of a weight, 2 to 8, or 1 with sign and bin-ws; without --bits and --levels weights stay in full precision
     #[arg(long)]
     bits: Option<usize>,
-    /// uniform-asymm and uniform-symm (S003 2.1, 2.2), eq2 (S001) [default: uniform-symm; levels with --levels]
+    /// uniform-asymm and uniform-symm (S003 2.1, 2.2), eq2 (S001), sign, bin-ws (S002) [default: uniform-symm; levels with --levels]
     #[arg(long, value_name = "NAME")]
     quantizer: Option<String>,
     /// Ends of the levels: global (-1 to 1) or local (of each layer) [default: global]
@@ -47,7 +47,7 @@ pub struct LabArguments {
     /// What sums are multiplied with: unit (nothing) or fan-in (2 / root of inputs) [default: unit]
     #[arg(long, value_name = "NAME")]
     gain: Option<String>,
-    /// relu, tanh, codes or sign [default: relu]
+    /// relu, tanh, codes, sign, step or ps-sign (S002) [default: relu]
     #[arg(long, value_name = "NAME")]
     activation: Option<String>,
     /// Bits of `--activation codes` [default: 4]
@@ -210,6 +210,10 @@ fn print(record: &RunRecord) {
         };
         let (correct, images) = (line.test_correct, line.test_images);
         println!("rounded to {what}, {:?} range: {correct}/{images} correct", line.range);
+    }
+    for line in &last.noise_evaluation {
+        let ((mean, deviation), draws) = (line.mean_and_deviation(), line.test_correct.len());
+        println!("noise of sigma {}: {mean:.2} %, deviation {deviation:.2}, {draws} draws", line.sigma);
     }
 }
 

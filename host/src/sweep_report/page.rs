@@ -47,6 +47,15 @@ pub(super) fn html(report: &SweepReport) -> Result<String, ReportError> {
     if !report.noise.is_empty() {
         body += &section("noise", "Noise in training", &drawn(&report.noise)?);
     }
+    let (figures, tables) = &report.noise_evaluation;
+    if !figures.is_empty() {
+        let tables: String = tables.iter().map(|table| details(&escape(&table.caption), &table.body())).collect();
+        body += &section(
+            "noise-evaluation",
+            "Noise after training (S002, tables II and III)",
+            &(drawn(figures)? + &tables),
+        );
+    }
     body += &section("completeness", "What is missing, and what diverged", &completeness(report));
     body += &section("origin", "Where these numbers come from", &origin(report));
     Ok(document(&format!("bitline: sweep of {} runs", report.runs.runs.len()), &body))

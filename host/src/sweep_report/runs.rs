@@ -7,7 +7,9 @@ use super::SweepReportError;
 use crate::report::markup::spread;
 use bitline_train::idx::sha256;
 use bitline_train::image_set::DataSet;
-use bitline_train::lab::{Algorithm, EpochLine, Hidden, PostTrainingLine, Quantizer, Range, RunConfig, Storage};
+use bitline_train::lab::{
+    Algorithm, EpochLine, Hidden, NoiseLine, PostTrainingLine, Quantizer, Range, RunConfig, Storage,
+};
 use bitline_train::sweep::record::{self, Record};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -26,6 +28,8 @@ pub struct LabRun {
     pub accuracy: Option<f64>,
     /// What its trained weights gave when they were rounded to levels, if that was asked for.
     pub post_training: Vec<PostTrainingLine>,
+    /// What the trained network gave under noise, if that was asked for.
+    pub noise_evaluation: Vec<NoiseLine>,
 }
 
 /// A records file.
@@ -145,7 +149,18 @@ pub struct Group {
 /// Every setting of a run but those of [`Setting`] and the seed, in words: runs of different recipes are never averaged.
 pub fn recipe(config: &RunConfig) -> String {
     let value = serde_json::to_value(config).expect("plain data");
-    let apart = ["data_set", "hidden", "algorithm", "quantization", "noise_sigma", "seed", "held_out", "post_training"];
+    let apart = [
+        "data_set",
+        "hidden",
+        "algorithm",
+        "quantization",
+        "noise_sigma",
+        "seed",
+        "held_out",
+        "post_training",
+        "noise_evaluation",
+        "noise_draws",
+    ];
     let own = |key: &str| match config.algorithm {
         Algorithm::Hsic => !key.starts_with("module_"),
         Algorithm::SyntheticGradients => !key.starts_with("hsic_"),
@@ -176,8 +191,11 @@ fn last_line(record: &Record) -> Result<Option<EpochLine>, String> {
     }
     let last = record.epochs.last().ok_or("it has neither epochs nor a failure")?;
     let line: EpochLine = serde_json::from_value(last.clone()).map_err(|e| format!("its last epoch: {e}"))?;
-    let after = line.post_training.iter().map(|line| (line.test_correct, line.test_images));
-    for (correct, images) in [(line.test_correct, line.test_images)].into_iter().chain(after) {
+    let rounded = line.post_training.iter().map(|line| (line.test_correct, line.test_images));
+    let of_draws =
+        |line: &NoiseLine| line.test_correct.iter().map(|correct| (*correct, line.test_images)).collect::<Vec<_>>();
+    let noisy = line.noise_evaluation.iter().flat_map(of_draws);
+    for (correct, images) in [(line.test_correct, line.test_images)].into_iter().chain(rounded).chain(noisy) {
         if images == 0 || correct > images {
             return Err(format!("its last epoch has {correct} of {images} test images correct"));
         }
@@ -196,8 +214,9 @@ impl LabRun {
         let config = serde_json::from_value(record.config.clone()).map_err(|e| fault(e.to_string()))?;
         let last = last_line(&record).map_err(fault)?;
         let accuracy = last.as_ref().map(|line| accuracy_of(line.test_correct, line.test_images));
-        let post_training = last.map_or_else(Vec::new, |line| line.post_training);
-        Ok(Self { config, accuracy, post_training, file: file.into(), record })
+        let (post_training, noise_evaluation) =
+            last.map_or_else(Default::default, |line| (line.post_training, line.noise_evaluation));
+        Ok(Self { config, accuracy, post_training, noise_evaluation, file: file.into(), record })
     }
 }
 
@@ -251,7 +270,9 @@ impl Runs {
         runs.sort_by_key(|run| std::cmp::Reverse(run.post_training.len()));
         let mut seen = HashSet::new();
         let training = |run: &LabRun| {
-            let config = RunConfig { post_training: Vec::new(), ..run.config.clone() };
+            let without = RunConfig::new(run.config.data_set, run.config.hidden, run.config.algorithm, 1);
+            let RunConfig { post_training, noise_evaluation, noise_draws, .. } = without;
+            let config = RunConfig { post_training, noise_evaluation, noise_draws, ..run.config.clone() };
             (serde_json::to_string(&config).expect("plain data"), run.record.data_sha256.clone())
         };
         runs.retain(|run| seen.insert(training(run)));

@@ -79,7 +79,8 @@ pub fn plain_cell(cell: Option<&Cell>) -> [String; 4] {
 /// Heads of [`plain_cell`].
 pub const PLAIN_CELL: [&str; 4] = ["mean_percent", "deviation_points", "seeds", "diverged"];
 
-fn html_cell(cell: Option<&Cell>, beside: Option<(&str, f64)>) -> String {
+/// A cell for the page, what it is held against below it; `unit` is what its accuracies are of, in the singular.
+pub(super) fn html_cell(cell: Option<&Cell>, beside: Option<(&str, f64)>, unit: &str) -> String {
     let reference = beside.map(|(what, value)| format!("<br><small>{what} {}</small>", percent(value)));
     let Some(cell) = cell else {
         return format!("<span class=\"absent\">{MISSING}</span>{}", reference.unwrap_or_default());
@@ -91,8 +92,8 @@ fn html_cell(cell: Option<&Cell>, beside: Option<(&str, f64)>) -> String {
     let Some(mean) = cell.mean() else { return format!("{}{}", lost.trim(), reference.unwrap_or_default()) };
     let deviation = cell.deviation().map(|deviation| format!(" \u{b1} {}", percent(deviation))).unwrap_or_default();
     let seeds = match cell.accuracies.len() {
-        1 => "1 seed".to_string(),
-        n => format!("{n} seeds"),
+        1 => format!("1 {unit}"),
+        n => format!("{n} {unit}s"),
     };
     let difference = beside.map(|(what, value)| {
         let sign = if mean >= value { "good" } else { "bad" };
@@ -119,7 +120,7 @@ pub fn full_precision(grid: &Grid, data_set: DataSet) -> Table {
         for algorithm in Algorithm::ALL {
             let cell = grid.full(data_set, *hidden, algorithm);
             let published = s003::full_precision(data_set, *hidden, algorithm);
-            row.push(html_cell(cell, published.map(|value| ("S003", value))));
+            row.push(html_cell(cell, published.map(|value| ("S003", value)), "seed"));
             let mut line = vec![hidden.to_string(), algorithm.to_string()];
             line.extend(plain_cell(cell));
             let difference = cell.and_then(Cell::mean).zip(published).map(|(mean, published)| mean - published);
@@ -158,14 +159,14 @@ pub fn quantized(grid: &Grid, data_set: DataSet, quantizer: Quantizer, range: Ra
             let mut row = vec![s003::letters(algorithm).to_string(), hidden.to_string()];
             for bits in s003::BITS {
                 let cell = grid.quantized(&Place { data_set, hidden: *hidden, algorithm, quantizer, range, bits });
-                row.push(html_cell(cell, None));
+                row.push(html_cell(cell, None, "seed"));
                 let mut line = vec![algorithm.to_string(), hidden.to_string(), bits.to_string()];
                 line.extend(plain_cell(cell));
                 let difference = cell.and_then(Cell::mean).zip(mean).map(|(cell, full)| cell - full);
                 line.extend([or_empty(mean, percent), or_empty(difference, points)]);
                 plain.push(line);
             }
-            row.push(html_cell(full, None));
+            row.push(html_cell(full, None, "seed"));
             rows.push(row);
         }
     }

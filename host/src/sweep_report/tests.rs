@@ -406,3 +406,42 @@ fn post_training_stands_beside_training_on_the_levels() {
     let files: Vec<String> = report.files().unwrap().into_iter().map(|(name, _)| name).collect();
     assert!(files.contains(&"post-training-mnist.svg".into()) && files.contains(&"post-training-mnist.csv".into()));
 }
+
+/// A record of S002's network with `PSSign`, trained under a sigma, with counts of draws at sigma 0 and 0.4.
+fn noisy(seed: usize, trained: f64, draws: [usize; 2]) -> Record {
+    let quantization = json!({ "quantizer": "bin-ws", "bits": 1, "range": "global", "storage": "latent" });
+    let changes = json!({ "seed": seed, "noise_sigma": trained, "quantization": quantization, "activation": "ps-sign",
+                          "noise_evaluation": [0.0, 0.4], "noise_draws": 2 });
+    let mut record = record(changes, Some(9400));
+    record.epochs[1]["noise_evaluation"] = json!([
+        { "sigma": 0.0, "test_correct": [9400], "test_images": 10000 },
+        { "sigma": 0.4, "test_correct": draws, "test_images": 10000 },
+    ]);
+    record
+}
+
+#[test]
+fn draws_of_noise_stand_beside_s002_and_join_no_other_runs() {
+    let report =
+        report("noisy", &[noisy(0, 0.0, [9000, 8800]), noisy(1, 0.0, [8600, 8400]), noisy(0, 0.7, [9300, 9300])]);
+    let (figures, tables) = &report.noise_evaluation;
+    assert_eq!((figures.len(), figures[0].name.as_str()), (1, "noise-evaluation-mnist-backpropagation"));
+    let [panel] = &figures[0].panels[..] else { panic!("{:?}", figures[0].panels) };
+    assert_eq!(panel.title, "2x100, bin-ws global, ps-sign");
+    let labels: Vec<&str> = panel.lines.iter().map(|line| line.stroke.label.as_str()).collect();
+    assert_eq!(labels, ["trained under sigma 0", "trained under sigma 0.7"]);
+    let (sigma, cell) = &panel.lines[0].points[1];
+    assert_eq!((*sigma, cell.mean(), cell.accuracies.len()), (0.4, Some(87.0), 4));
+    assert_eq!(
+        tables[0].csv(),
+        "network,trained_sigma,evaluated_sigma,mean_percent,deviation_points,draws,diverged,s002_percent\n\
+         \"2x100, bin-ws global, ps-sign\",0,0,94.00,0.00,2,0,94.40\n\
+         \"2x100, bin-ws global, ps-sign\",0,0.4,87.00,2.58,4,0,88.60\n\
+         \"2x100, bin-ws global, ps-sign\",0.7,0,94.00,,1,0,92.03\n\
+         \"2x100, bin-ws global, ps-sign\",0.7,0.4,93.00,0.00,2,0,91.45\n"
+    );
+    // What is evaluated afterwards makes no recipe of its own.
+    let config = noisy(0, 0.0, [1, 1]).config;
+    assert!(!recipe(&serde_json::from_value(config).unwrap()).contains("noise_"));
+    assert!(report.html().unwrap().contains("Noise after training (S002, tables II and III)"));
+}

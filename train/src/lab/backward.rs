@@ -5,12 +5,14 @@
 //! `d_last = (softmax(s_last) - y) / m`, `d_l = f'(s_l) * (g_(l+1) d_(l+1) F_(l+1))`, `dL/dW_l = g_l a_(l-1)^T d_l`,
 //! `dL/db_l = sum over the batch of d_l`.
 //! Backpropagation (Rumelhart, Hinton and Williams 1986; S003 2.4.2): `F = W^T`, of the weights used, noise and levels included.
+//! With batch normalisation between sum and activation, `d_l` is at its output and goes through [`super::normalization`] first.
 //! Feedback alignment (Lillicrap et al. 2016; S003's Algorithm 8): `F` a matrix drawn once, never changed.
 
 use super::config::RunConfig;
 use super::model::{Gradient, Model, Trace, normal, slope};
 use super::product::{multiply, transpose};
 use bitline_golden::random::stream;
+use std::borrow::Cow;
 
 /// Fixed feedback of each layer but the first, `[output][input]`; that of layer 0 is empty.
 pub(crate) fn feedback(config: &RunConfig, model: &Model) -> Vec<Vec<f32>> {
@@ -48,19 +50,29 @@ pub(crate) fn loss(logits: &[f32], labels: &[u8], classes: usize) -> (f64, usize
     (total / labels.len() as f64, correct, delta)
 }
 
+/// The gradient at a layer's sums from `d_l`, which is at the output of its batch normalisation; the same without one.
+fn at_sums<'a>(model: &Model, trace: &Trace, index: usize, delta: &'a [f32]) -> Cow<'a, [f32]> {
+    match (&model.layers[index].norm, &trace.normalized[index]) {
+        (Some(norm), Some(normalized)) => norm.backward(normalized, delta).into(),
+        _ => delta.into(),
+    }
+}
+
 /// The gradient of a layer's weights and biases from `d_l`.
 pub(crate) fn layer_gradient(model: &Model, trace: &Trace, index: usize, delta: &[f32]) -> Gradient {
     let layer = &model.layers[index];
     let mut turned = Vec::new();
     transpose(&trace.activations[index], layer.inputs, &mut turned);
     let mut weights = vec![0.0; layer.inputs * layer.outputs];
-    multiply(&turned, delta, &mut weights, delta.len() / layer.outputs, layer.outputs);
+    let at_sums = at_sums(model, trace, index, delta);
+    multiply(&turned, &at_sums, &mut weights, delta.len() / layer.outputs, layer.outputs);
     weights.iter_mut().for_each(|gradient| *gradient *= layer.gain);
     let mut biases = vec![0.0; layer.outputs];
     for row in delta.chunks_exact(layer.outputs) {
         biases.iter_mut().zip(row).for_each(|(bias, delta)| *bias += delta);
     }
-    Gradient { weights, biases }
+    let scale = trace.normalized[index].as_ref().map_or_else(Vec::new, |normalized| normalized.scale_gradient(delta));
+    Gradient { weights, biases, scale }
 }
 
 /// The gradient at a layer's input, `[image][input]`, from `d_l` and its feedback, `[output][input]`.
@@ -98,7 +110,7 @@ pub(crate) fn gradients(
                     &turned
                 }
             };
-            let back = input_gradient(model, index, &delta, feedback);
+            let back = input_gradient(model, index, &at_sums(model, trace, index, &delta), feedback);
             delta = through_activation(config, &trace.sums[index - 1], back);
         }
     }

@@ -1,7 +1,8 @@
 //! A run between two epochs, on disk: one safetensors file.
 //!
 //! For layer n: `layers.n.weights` F32 `[input][output]` as they are stored, `layers.n.biases`, and `.first` and `.second` of
-//! both, the optimizer's state; for the module of synthetic gradients at hidden layer n `modules.n.weights` and, if it has a
+//! both, the optimizer's state; with batch normalisation `.scale`, in the same way, and its running `.mean` and `.variance`; with a
+//! trained threshold `.threshold` of one number, in the same way; for the module of synthetic gradients at hidden layer n `modules.n.weights` and, if it has a
 //! hidden layer, `modules.n.hidden` in the same way. Settings, data checksum, lines and seconds are JSON under the metadata key
 //! `bitline.lab`.
 
@@ -49,6 +50,14 @@ fn vectors(model: &mut Model) -> Vec<Named<'_>> {
         let shape = [layer.inputs, layer.outputs];
         vectors.extend(named(&format!("layers.{index}.weights"), &shape, &mut layer.weights));
         vectors.extend(named(&format!("layers.{index}.biases"), &shape[1..], &mut layer.biases));
+        if let Some(norm) = &mut layer.norm {
+            vectors.extend(named(&format!("layers.{index}.scale"), &shape[1..], &mut norm.scale));
+            vectors.push((format!("layers.{index}.mean"), shape[1..].to_vec(), &mut norm.mean));
+            vectors.push((format!("layers.{index}.variance"), shape[1..].to_vec(), &mut norm.variance));
+        }
+        if let Some(threshold) = &mut layer.threshold {
+            vectors.extend(named(&format!("layers.{index}.threshold"), &[1], threshold));
+        }
     }
     for (index, module) in model.modules.iter_mut().enumerate() {
         let (inputs, rows, units) = (module.inputs(), module.rows(), module.units);

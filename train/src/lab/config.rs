@@ -1,162 +1,13 @@
 //! What a run of the lab is: every setting, readable in TOML and JSON.
 
+use super::noise_evaluation;
+use super::normalization;
+use super::post_training::{self, PostTraining};
+use super::quantizer::Quantization;
+pub use super::settings::{Activation, Algorithm, Gain, Hidden, Normalization, Optimizer, Schedule};
 use crate::TrainError;
 use crate::image_set::DataSet;
-use crate::lab::post_training::{self, PostTraining};
-use crate::lab::quantizer::Quantization;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
-
-/// How a network is trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Algorithm {
-    /// The true gradient.
-    Backpropagation,
-    /// HSIC bottleneck (Ma, Lewis and Kleijn 2019): no gradient between layers.
-    Hsic,
-    /// Fixed random feedback (Lillicrap et al. 2016).
-    FeedbackAlignment,
-    /// Decoupled neural interfaces (Jaderberg et al. 2017): gradients guessed by a module at each hidden layer.
-    SyntheticGradients,
-}
-
-impl Algorithm {
-    /// All of them, in S003's order.
-    pub const ALL: [Self; 4] = [Self::Backpropagation, Self::Hsic, Self::FeedbackAlignment, Self::SyntheticGradients];
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Backpropagation => "backpropagation",
-            Self::Hsic => "hsic",
-            Self::FeedbackAlignment => "feedback-alignment",
-            Self::SyntheticGradients => "synthetic-gradients",
-        })
-    }
-}
-
-impl FromStr for Algorithm {
-    type Err = TrainError;
-
-    fn from_str(text: &str) -> Result<Self, TrainError> {
-        let known = || Self::ALL.map(|algorithm| algorithm.to_string()).join(", ");
-        let found = Self::ALL.into_iter().find(|algorithm| algorithm.to_string() == text);
-        found.ok_or_else(|| TrainError::UnknownName { what: "algorithm", name: text.into(), known: known() })
-    }
-}
-
-/// Hidden layers of a network in S003's words: `2x100` is two of 100 units each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Hidden {
-    /// Hidden layers, 1 or more.
-    pub layers: usize,
-    /// Units of each, 1 or more.
-    pub units: usize,
-}
-
-impl Hidden {
-    /// S003's six, table 4.1 with its misprint righted.
-    pub const S003: [Self; 6] = [
-        Self { layers: 1, units: 4 },
-        Self { layers: 6, units: 20 },
-        Self { layers: 2, units: 100 },
-        Self { layers: 3, units: 100 },
-        Self { layers: 2, units: 50 },
-        Self { layers: 3, units: 50 },
-    ];
-}
-
-impl fmt::Display for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.layers, self.units)
-    }
-}
-
-impl FromStr for Hidden {
-    type Err = TrainError;
-
-    fn from_str(text: &str) -> Result<Self, TrainError> {
-        let parsed = text.split_once('x').and_then(|(layers, units)| Some((layers.parse().ok()?, units.parse().ok()?)));
-        match parsed {
-            Some((layers @ 1..=64, units @ 1..=4096)) => Ok(Self { layers, units }),
-            _ => Err(TrainError::Config {
-                field: "hidden",
-                value: format!("{text:?}"),
-                limit: "layers x units, 1..=64 and 1..=4096".into(),
-                remedy: "write 2x100 for two hidden layers of 100 units",
-            }),
-        }
-    }
-}
-
-impl TryFrom<String> for Hidden {
-    type Error = TrainError;
-
-    fn try_from(text: String) -> Result<Self, TrainError> {
-        text.parse()
-    }
-}
-
-impl From<Hidden> for String {
-    fn from(hidden: Hidden) -> Self {
-        hidden.to_string()
-    }
-}
-
-/// What a hidden unit makes of its sum.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// max(0, s).
-    #[default]
-    Relu,
-    /// tanh(s).
-    Tanh,
-    /// DoReFa's k-bit codes (Zhou et al. 2016, Eq. 5-6): round((2^k - 1) clip(s, 0, 1)) / (2^k - 1), straight through inside
-    /// 0..=1; k is [`RunConfig::activation_bits`].
-    Codes,
-    /// -1 below 0 and 1 from 0 on; backward, 1 where |s| is 1 or less (the XNOR-style baseline's estimator).
-    Sign,
-}
-
-/// What makes steps of gradients.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Optimizer {
-    /// Adam (Kingma and Ba 2015), decays 0.9 and 0.999.
-    #[default]
-    Adam,
-    /// Gradient descent with momentum 0.9.
-    Momentum,
-    /// Plain gradient descent.
-    Descent,
-}
-
-/// How the learning rate goes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// From its start to 0 along half a cosine (Loshchilov and Hutter 2017, Eq. 5, one period).
-    #[default]
-    Cosine,
-    /// Constant.
-    Constant,
-}
-
-/// What a layer's sums are multiplied with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Gain {
-    /// Nothing: the weights are those of the sum, as in S003.
-    #[default]
-    Unit,
-    /// 2 / sqrt(inputs of the layer): the weights fill -1..=1, and one fixed number a layer, digital, brings the sum back.
-    FanIn,
-}
 
 /// One run; with the data it determines every bit of the record, the time apart.
 ///
@@ -186,6 +37,12 @@ pub struct RunConfig {
     /// Bits of [`Activation::Codes`], 1..=8; of no meaning otherwise.
     #[serde(default = "default_activation_bits")]
     pub activation_bits: usize,
+    /// Of the hidden layers' sums.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub normalization: Normalization,
+    /// Whether hidden layers have biases; with batch normalisation, whether it has a shift. S002's networks without it have none.
+    #[serde(default = "default_hidden_bias", skip_serializing_if = "Clone::clone")]
+    pub hidden_bias: bool,
     /// Whether the output layer has a bias. The array ranks that layer's sums as they are: a network for it has none.
     #[serde(default = "default_output_bias", skip_serializing_if = "Clone::clone")]
     pub output_bias: bool,
@@ -207,6 +64,12 @@ pub struct RunConfig {
     /// layer's largest weight; 0 for none. Evaluation is without it.
     #[serde(default)]
     pub noise_sigma: f64,
+    /// Sigmas of such noise that the trained network is evaluated under after the last epoch, rising; each 0..=10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noise_evaluation: Vec<f64>,
+    /// Draws of the noise for each of them but 0, 1..=1000.
+    #[serde(default = "default_noise_draws", skip_serializing_if = "is_default_noise_draws")]
+    pub noise_draws: usize,
     /// Last training images that are left out and evaluated in place of the test images, for choosing settings; 0 for none.
     #[serde(default)]
     pub held_out: usize,
@@ -226,7 +89,7 @@ pub struct RunConfig {
     #[serde(default = "default_synthetic_conditioned", skip_serializing_if = "Clone::clone")]
     pub synthetic_conditioned: bool,
     /// Units of those modules' own hidden layer, up to 4096; 0 for linear ones.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub synthetic_hidden: usize,
     /// Seed of every draw.
     #[serde(default)]
@@ -237,8 +100,20 @@ fn default_activation_bits() -> usize {
     4
 }
 
+fn default_hidden_bias() -> bool {
+    true
+}
+
 fn default_output_bias() -> bool {
     true
+}
+
+fn default_noise_draws() -> usize {
+    20
+}
+
+fn is_default_noise_draws(draws: &usize) -> bool {
+    *draws == default_noise_draws()
 }
 
 fn default_batch() -> usize {
@@ -269,8 +144,8 @@ fn default_synthetic_conditioned() -> bool {
     true
 }
 
-fn is_zero(number: &usize) -> bool {
-    *number == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl RunConfig {
@@ -285,6 +160,8 @@ impl RunConfig {
             gain: Gain::default(),
             activation: Activation::default(),
             activation_bits: default_activation_bits(),
+            normalization: Normalization::default(),
+            hidden_bias: default_hidden_bias(),
             output_bias: default_output_bias(),
             epochs,
             batch: default_batch(),
@@ -292,6 +169,8 @@ impl RunConfig {
             schedule: Schedule::default(),
             optimizer: Optimizer::default(),
             noise_sigma: 0.0,
+            noise_evaluation: Vec::new(),
+            noise_draws: default_noise_draws(),
             held_out: 0,
             hsic_width: default_hsic_width(),
             hsic_beta: default_hsic_beta(),
@@ -363,6 +242,8 @@ impl RunConfig {
             return fail("synthetic_hidden", value, "0..=4096".into(), "0 makes the modules linear");
         }
         post_training::check(self)?;
+        normalization::check(self)?;
+        noise_evaluation::check(self)?;
         self.quantization.as_ref().map_or(Ok(()), Quantization::check)
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! A layer's sum is `g W a + b` with weights `W = step * k`, k integers, and activations `a = unit * c`, c codes: so it is
 //! `z = y slope + b` of the exact integer `y = sum of k c`, with `slope = g step unit`, and its code is DoReFa's of z. The last layer
-//! ranks y alone, which is why it may have no bias. What is evaluated here is what [`network`] writes and what the array computes.
+//! ranks y alone, which is why it may have no bias. With batch normalisation z is that of its running statistics; a unit whose scale
+//! is below 0 gets its weights the other way round. A step's code is 1 where z is above its threshold. What is evaluated here is what [`network`] writes and what the array computes.
 
 use super::checkpoint;
-use super::config::{Activation, RunConfig};
-use super::model::Model;
+use super::config::{Activation, Normalization, RunConfig};
+use super::model::{Layer, Model};
 use super::quantizer::{Quantizer, Range};
 use super::record::LabData;
 use super::training::State;
@@ -25,6 +26,14 @@ use std::path::Path;
 /// What a pixel of 1.0 is as a code.
 fn largest_pixel(set: DataSet) -> f32 {
     if set == DataSet::Digits { 16.0 } else { 255.0 }
+}
+
+/// Added to a step's sum less its threshold: a code of one bit is 1 from 0.5 on, a step's above 0. The f32 just below 1, less 0.5.
+const BELOW_HALF: f32 = 0.5 - f32::EPSILON / 2.0;
+
+/// Bits of the codes between layers.
+fn code_bits(config: &RunConfig) -> usize {
+    if config.activation == Activation::Codes { config.activation_bits } else { 1 }
 }
 
 /// The weight levels of a run as integers: every level is `step` times one of them.
@@ -78,6 +87,7 @@ impl Lattice {
                 let bits = (2..=8).find(fits).expect("at most 127");
                 Self { step: Some(step), largest, bits }
             }
+            Quantizer::Sign | Quantizer::BinWs if is_global => Self { step: Some(1.0), largest: 1, bits: 1 },
             other => {
                 let value = format!("{other:?} {bits} bits {:?}", quantization.range);
                 let limit = "levels that are integers times a fixed step";
@@ -103,15 +113,23 @@ impl Lattice {
 /// [`TrainError::Config`] with what to change.
 pub fn check(config: &RunConfig, set: DataSet) -> Result<(), TrainError> {
     let lattice = Lattice::of(config)?;
-    if config.activation != Activation::Codes || config.activation_bits > 4 {
+    if !matches!(config.activation, Activation::Codes | Activation::Step | Activation::PsSign) || code_bits(config) > 4
+    {
         let value = format!("{:?} of {} bits", config.activation, config.activation_bits);
-        return refuse("activation", value, "codes of 1 to 4 bits", "use activation = codes, activation_bits = 4");
+        let limit = "codes of 1 to 4 bits, step or ps-sign";
+        return refuse("activation", value, limit, "use activation = codes, activation_bits = 4");
+    }
+    let is_even =
+        !matches!(config.quantization.as_ref().map(|q| q.quantizer), Some(Quantizer::Eq2 | Quantizer::Levels));
+    if config.normalization == Normalization::Batch && !is_even {
+        let limit = "none with eq2 and levels: a unit whose scale is below 0 needs every level's opposite";
+        return refuse("normalization", "batch".into(), limit, "use another quantizer, or normalization = none");
     }
     if config.output_bias {
         let remedy = "train with output_bias = false";
         return refuse("output_bias", "true".into(), "false: the last layer's sums are ranked as they are", remedy);
     }
-    let codes = (config.hidden.units as f32 * code_limit(config.activation_bits))
+    let codes = (config.hidden.units as f32 * code_limit(code_bits(config)))
         .max((set.side() * set.side()) as f32 * largest_pixel(set));
     if codes * lattice.largest as f32 >= EXACT_SUMS as f32 {
         let value = format!("{} bits", lattice.bits);
@@ -127,8 +145,7 @@ pub fn check(config: &RunConfig, set: DataSet) -> Result<(), TrainError> {
 pub(crate) fn layers(config: &RunConfig, model: &Model, set: DataSet) -> Result<Vec<FrozenLayer>, TrainError> {
     check(config, set)?;
     let lattice = Lattice::of(config)?;
-    let mut plans =
-        vec![LayerPlan::dense(config.hidden.units, lattice.bits, config.activation_bits); config.hidden.layers];
+    let mut plans = vec![LayerPlan::dense(config.hidden.units, lattice.bits, code_bits(config)); config.hidden.layers];
     plans.push(LayerPlan::classes(CLASSES, lattice.bits));
     let side = set.side();
     let input = MapShape { height: side, width: side, channels: 1 };
@@ -137,14 +154,31 @@ pub(crate) fn layers(config: &RunConfig, model: &Model, set: DataSet) -> Result<
         let layer = &model.layers[index];
         let (integers, step) = lattice.integers(&model.used(config, index, None));
         let by_input = ArrayView2::from_shape((layer.inputs, layer.outputs), &integers).expect("a layer's own shape");
-        let unit = 1.0 / if index == 0 { largest_pixel(set) } else { code_limit(config.activation_bits) };
-        let affine = placed.plan.code_bits.map(|_| Affine {
-            slope: vec![layer.gain * step * unit; layer.outputs],
-            offset: layer.biases.value.clone(),
-        });
-        FrozenLayer { placed: *placed, weights: by_input.t().as_standard_layout().to_owned(), affine }
+        let mut weights = by_input.t().as_standard_layout().to_owned();
+        let unit = 1.0 / if index == 0 { largest_pixel(set) } else { code_limit(code_bits(config)) };
+        let affine = placed.plan.code_bits.map(|_| affine(config, layer, layer.gain * step * unit, &mut weights));
+        FrozenLayer { placed: *placed, weights, affine }
     };
     Ok(placed.iter().enumerate().map(layer).collect())
+}
+
+/// How a hidden layer's exact sums become codes, `slope` without normalisation; turns weights, `[output][input]`, round where needed.
+fn affine(config: &RunConfig, layer: &Layer, slope: f32, weights: &mut Array2<i8>) -> Affine {
+    let mut affine = Affine { slope: vec![slope; layer.outputs], offset: layer.biases.value.clone() };
+    if let Some(norm) = &layer.norm {
+        norm.fold(&mut affine.slope, &mut affine.offset);
+    }
+    if config.activation != Activation::Codes {
+        let threshold = layer.threshold.as_ref().map_or(0.0, |threshold| threshold.value[0]);
+        affine.offset.iter_mut().for_each(|offset| *offset += BELOW_HALF - threshold);
+    }
+    for (mut weights, slope) in weights.rows_mut().into_iter().zip(&mut affine.slope) {
+        if *slope < 0.0 {
+            *slope = -*slope;
+            weights.mapv_inplace(|weight| -weight);
+        }
+    }
+    affine
 }
 
 /// Images classified correctly by the integers, ties to the lowest class.

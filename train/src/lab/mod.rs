@@ -5,24 +5,31 @@
 //! goes on from its checkpoint to the same bits.
 
 mod backward;
+mod binary;
+#[cfg(test)]
+mod binary_tests;
 mod checkpoint;
 pub mod config;
 mod data_sets;
 pub mod deployed;
 mod hsic;
 mod model;
+pub mod noise_evaluation;
+mod normalization;
 pub mod post_training;
 pub mod product;
 pub mod quantizer;
 pub mod record;
 mod rounding;
+mod settings;
 mod synthetic;
 #[cfg(test)]
 mod tests;
 mod training;
 
-pub use config::{Activation, Algorithm, Gain, Hidden, Optimizer, RunConfig, Schedule};
+pub use config::{Activation, Algorithm, Gain, Hidden, Normalization, Optimizer, RunConfig, Schedule};
 pub use data_sets::DataSets;
+pub use noise_evaluation::NoiseLine;
 pub use post_training::{PostTraining, PostTrainingLine};
 pub use quantizer::{Quantization, Quantizer, Range, Storage};
 pub use record::{EpochLine, LabData, LayerRange, RunOutcome, RunRecord};

@@ -2,7 +2,8 @@
 //!
 //! Weights are `[input][output]` here, batches `[image][unit]`, all row by row.
 
-use super::config::{Activation, Algorithm, Gain, Optimizer, RunConfig};
+use super::config::{Activation, Algorithm, Gain, Normalization, Optimizer, RunConfig};
+use super::normalization::{BatchNorm, Normalized};
 use super::product::{Vectored, multiply, widest};
 use super::quantizer::Storage;
 use super::synthetic::Module;
@@ -84,17 +85,29 @@ pub(crate) struct Layer {
     pub biases: Parameter,
     /// Sums are multiplied with it before the bias.
     pub gain: f32,
+    /// Between sums and activation of a hidden layer; its shift are the biases.
+    pub norm: Option<BatchNorm>,
+    /// The one threshold p of a hidden layer with [`Activation::PsSign`], above 0.
+    pub threshold: Option<Parameter>,
 }
+
+/// p at the start of training, and its least, in units of the sums after the gain. S002 says neither.
+const THRESHOLD_START: f32 = 0.1;
+const THRESHOLD_LEAST: f32 = 1e-3;
 
 /// What a batch left in each layer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trace {
     /// `activations[0]` is the batch; `activations[l + 1]` what layer l gives, the last one its logits.
     pub activations: Vec<Vec<f32>>,
-    /// Sums with bias, before the activation.
+    /// Sums as the activation sees them: with bias, normalised, less the threshold, where a layer has these.
     pub sums: Vec<Vec<f32>>,
     /// The weights used.
     pub used: Vec<Vec<f32>>,
+    /// What batch normalisation left in each layer that has it.
+    pub normalized: Vec<Option<Normalized>>,
+    /// Whether batch normalisation takes the statistics of the batch itself.
+    pub training: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +126,7 @@ impl Model {
         sizes.push(classes);
         let layers = sizes.windows(2).enumerate().map(|(index, pair)| {
             let (inputs, outputs) = (pair[0], pair[1]);
+            let is_hidden = index < config.hidden.layers;
             let gain = match config.gain {
                 Gain::Unit => 1.0,
                 Gain::FanIn => 2.0 / (inputs as f32).sqrt(),
@@ -121,7 +135,17 @@ impl Model {
             let width = (6.0 / inputs as f32).sqrt() / gain;
             let value = (0..inputs * outputs).map(|_| (2.0 * uniform(&mut random) - 1.0) * width).collect();
             let biases = Parameter::new(vec![0.0; outputs]);
-            Layer { inputs, outputs, weights: Parameter::new(value), biases, gain }
+            let has_norm = is_hidden && config.normalization == Normalization::Batch;
+            let has_threshold = is_hidden && config.activation == Activation::PsSign;
+            Layer {
+                inputs,
+                outputs,
+                weights: Parameter::new(value),
+                biases,
+                gain,
+                norm: has_norm.then(|| BatchNorm::new(outputs)),
+                threshold: has_threshold.then(|| Parameter::new(vec![THRESHOLD_START])),
+            }
         });
         let with_modules = if config.algorithm == Algorithm::SyntheticGradients { config.hidden.layers } else { 0 };
         let module = |index| Module::new(config, index, config.hidden.units, classes);
@@ -141,7 +165,7 @@ impl Model {
             Storage::InPlace => quantization.nearest(weights),
             Storage::InPlaceStochastic => quantization.stochastic(weights, random),
             Storage::Latent => {
-                if quantization.range == super::quantizer::Range::Global {
+                if quantization.is_clipped() {
                     weights.iter_mut().for_each(|weight| *weight = weight.clamp(-1.0, 1.0));
                 }
             }
@@ -150,25 +174,35 @@ impl Model {
 
     /// The weights that a layer computes with: on levels if there are any; with the noise of this step if there is some.
     pub fn used(&self, config: &RunConfig, index: usize, noise: Option<&mut ChaCha8Rng>) -> Vec<f32> {
-        let mut weights = self.layers[index].weights.value.clone();
+        self.used_at(config, index, noise.map(|random| (config.noise_sigma, random)))
+    }
+
+    /// The same with noise of a sigma, in parts of the layer's largest weight. A binary weight's scale is digital: the noise is on
+    /// the sign, and scaled with it.
+    pub fn used_at(&self, config: &RunConfig, index: usize, noise: Option<(f64, &mut ChaCha8Rng)>) -> Vec<f32> {
+        let layer = &self.layers[index];
+        let mut weights = layer.weights.value.clone();
+        let mut scales = None;
         if let Some(quantization) = &config.quantization
             && quantization.storage == Storage::Latent
         {
-            quantization.nearest(&mut weights);
+            scales = quantization.quantize(&mut weights, layer.outputs);
         }
-        if let Some(random) = noise
-            && config.noise_sigma > 0.0
-        {
+        if let Some((sigma, random)) = noise.filter(|(sigma, _)| *sigma > 0.0) {
             let largest = weights.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
-            let sigma = config.noise_sigma as f32 * largest;
+            let sigma = sigma as f32 * largest;
             weights.iter_mut().for_each(|weight| *weight += sigma * normal(random));
+        }
+        if let Some(scales) = scales {
+            let rows = weights.chunks_exact_mut(layer.outputs);
+            rows.for_each(|row| row.iter_mut().zip(&scales).for_each(|(weight, scale)| *weight *= scale));
         }
         weights
     }
 
-    /// Compute a batch through every layer.
+    /// Compute a batch through every layer; in training with the generator of its noise, which may be none, in evaluation without.
     pub fn forward(&self, config: &RunConfig, batch: Vec<f32>, mut noise: Option<&mut ChaCha8Rng>) -> Trace {
-        let mut trace = Trace { activations: vec![batch], ..Trace::default() };
+        let mut trace = Trace { activations: vec![batch], training: noise.is_some(), ..Trace::default() };
         for index in 0..self.layers.len() {
             trace.used.push(self.used(config, index, noise.as_deref_mut()));
         }
@@ -180,19 +214,39 @@ impl Model {
     pub fn forward_with(&self, config: &RunConfig, trace: &mut Trace) {
         trace.activations.truncate(1);
         trace.sums.clear();
+        trace.normalized.clear();
         let last = self.layers.len() - 1;
         for (index, layer) in self.layers.iter().enumerate() {
             let input = &trace.activations[index];
             let mut sums = vec![0.0; input.len() / layer.inputs * layer.outputs];
             multiply(input, &trace.used[index], &mut sums, layer.inputs, layer.outputs);
-            for row in sums.chunks_exact_mut(layer.outputs) {
-                for (sum, bias) in row.iter_mut().zip(&layer.biases.value) {
-                    *sum = *sum * layer.gain + bias;
+            let mut normalized = None;
+            if let Some(norm) = &layer.norm {
+                sums.iter_mut().for_each(|sum| *sum *= layer.gain);
+                normalized = Some(norm.forward(&mut sums, &layer.biases.value, trace.training));
+            } else {
+                for row in sums.chunks_exact_mut(layer.outputs) {
+                    for (sum, bias) in row.iter_mut().zip(&layer.biases.value) {
+                        *sum = *sum * layer.gain + bias;
+                    }
                 }
             }
+            if let Some(threshold) = &layer.threshold {
+                sums.iter_mut().for_each(|sum| *sum -= threshold.value[0]);
+            }
+            trace.normalized.push(normalized);
             let output = if index == last { sums.clone() } else { sums.iter().map(|s| activate(config, *s)).collect() };
             trace.activations.push(output);
             trace.sums.push(sums);
+        }
+    }
+
+    /// Let running statistics of batch normalisation follow a batch of training.
+    pub fn follow(&mut self, trace: &Trace) {
+        for (layer, normalized) in self.layers.iter_mut().zip(&trace.normalized) {
+            if let (Some(norm), Some(normalized)) = (&mut layer.norm, normalized) {
+                norm.follow(normalized);
+            }
         }
     }
 
@@ -200,9 +254,21 @@ impl Model {
     pub fn update(&mut self, config: &RunConfig, index: usize, gradient: &Gradient, at: Step<'_>) {
         let is_last = index + 1 == self.layers.len();
         let layer = &mut self.layers[index];
-        layer.weights.update(&gradient.weights, config.optimizer, at.rate, at.step);
-        if config.output_bias || !is_last {
+        let stored = config.quantization.as_ref().and_then(|quantization| {
+            quantization.stored_gradient(&layer.weights.value, &gradient.weights, layer.outputs)
+        });
+        layer.weights.update(stored.as_ref().unwrap_or(&gradient.weights), config.optimizer, at.rate, at.step);
+        if if is_last { config.output_bias } else { config.hidden_bias } {
             layer.biases.update(&gradient.biases, config.optimizer, at.rate, at.step);
+        }
+        if let Some(norm) = &mut layer.norm {
+            norm.scale.update(&gradient.scale, config.optimizer, at.rate, at.step);
+        }
+        if let Some(threshold) = &mut layer.threshold {
+            // The threshold is taken off every sum of the layer.
+            let slope: f32 = -gradient.biases.iter().sum::<f32>();
+            threshold.update(&[slope], config.optimizer, at.rate, at.step);
+            threshold.value[0] = threshold.value[0].max(THRESHOLD_LEAST);
         }
         self.store(config, index, at.rounding);
     }
@@ -221,6 +287,8 @@ pub(crate) struct Step<'a> {
 pub(crate) struct Gradient {
     pub weights: Vec<f32>,
     pub biases: Vec<f32>,
+    /// Of batch normalisation's scale; empty without it.
+    pub scale: Vec<f32>,
 }
 
 /// The activation's value.
@@ -239,6 +307,7 @@ fn activate(config: &RunConfig, sum: f32) -> f32 {
                 1.0
             }
         }
+        Activation::Step | Activation::PsSign => f32::from(u8::from(sum > 0.0)),
     }
 }
 
@@ -248,7 +317,7 @@ pub(crate) fn slope(config: &RunConfig, sum: f32) -> f32 {
         Activation::Relu => sum > 0.0,
         Activation::Tanh => return 1.0 - sum.tanh() * sum.tanh(),
         Activation::Codes => (0.0..=1.0).contains(&sum),
-        Activation::Sign => sum.abs() <= 1.0,
+        Activation::Sign | Activation::Step | Activation::PsSign => sum.abs() <= 1.0,
     };
     f32::from(u8::from(inside))
 }

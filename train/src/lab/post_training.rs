@@ -87,6 +87,10 @@ pub(crate) fn check(config: &RunConfig) -> Result<(), TrainError> {
     let fail =
         |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
     for entry in &config.post_training {
+        if entry.quantizer.is_binary() {
+            let (value, limit) = (format!("{:?}", entry.quantizer), "one of 2..=8 bits, or levels");
+            return fail("post_training.quantizer", value, limit, "signs are trained for: use quantization");
+        }
         let is_table = entry.quantizer == Quantizer::Levels;
         if entry.bits.is_empty() != is_table {
             let (value, limit) = (format!("{:?}", entry.bits), "a list of 2..=8, left out with quantizer = levels");
@@ -186,6 +190,9 @@ mod tests {
             "post_training.bits is [], must be a list of 2..=8, left out with quantizer = levels; write bits = [2, 3, 4], for example"
         );
         assert!(refused(|c| c.post_training[3].bits.push(3)).starts_with("post_training.bits is [3], must be a list"));
+        assert!(
+            refused(|c| c.post_training[0].quantizer = Quantizer::Sign).starts_with("post_training.quantizer is Sign")
+        );
         assert!(refused(|c| c.post_training[0].bits.push(9)).starts_with("bits is 9, must be 2..=8"));
         assert!(refused(|c| c.post_training[3].levels.clear()).starts_with("levels is [], must be 2 or more rising"));
         assert!(refused(|c| c.post_training[0].levels = TABLE.to_vec()).starts_with("levels is [-1.0, -0.2"));

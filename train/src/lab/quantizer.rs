@@ -3,12 +3,14 @@
 //! * `uniform-asymm` (S003 2.1): `min + k (max - min) / (2^b - 1)`, k = 0..=2^b - 1; the global range is [-1, 1].
 //! * `uniform-symm` (S003 2.2): `k max|w| / (2^(b-1) - 1)`, k = -(2^(b-1) - 1)..=2^(b-1) - 1; globally max|w| = 1.
 //! * `eq2` (S001 Eq. 2): `k s`, k = -2^(b-1)..=2^(b-1) - 1, with the scale factor s = max|w| / 2^(b-1); globally max|w| = 1.
+//! * `sign`: -1 below 0 and 1 from 0 on; locally times the mean |w| of the output unit (XNOR-Net, Rastegari et al. 2016, Eq. 6).
+//! * `bin-ws`: the sign after each unit's mean is taken off (S002's BinWsConv, Eq. 3 and 4); globally only.
 //! * `levels`: a table; globally as it is, locally times max|w| / its largest magnitude.
 //!
 //! To the nearest; halfway goes up in `uniform-asymm` and tables, away from zero in the others. Beyond the ends it saturates.
 //! The order with noise: quantized first, noise after, as a programmed device deviates from its level.
 
-use super::rounding;
+use super::{binary, rounding};
 use crate::TrainError;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -23,8 +25,19 @@ pub enum Quantizer {
     UniformSymm,
     /// S001 Eq. 2.
     Eq2,
+    /// -1 and 1 by the weight's sign.
+    Sign,
+    /// -1 and 1 by the sign of the standardised weight, S002 Eq. 3 and 4.
+    BinWs,
     /// [`Quantization::levels`].
     Levels,
+}
+
+impl Quantizer {
+    /// Whether weights are signs, of one bit.
+    pub fn is_binary(self) -> bool {
+        matches!(self, Self::Sign | Self::BinWs)
+    }
 }
 
 /// Where the ends of the levels are.
@@ -55,7 +68,7 @@ pub enum Storage {
 pub struct Quantization {
     /// Which levels there are.
     pub quantizer: Quantizer,
-    /// Bits of a weight, 2..=8; of no meaning with a table.
+    /// Bits of a weight: 1 with `sign` and `bin-ws`, else 2..=8; of no meaning with a table.
     pub bits: usize,
     /// Where their ends are.
     pub range: Range,
@@ -74,6 +87,9 @@ impl Quantization {
     pub fn check(&self) -> Result<(), TrainError> {
         let fail =
             |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
+        if self.quantizer.is_binary() {
+            return self.check_binary();
+        }
         if !(2..=8).contains(&self.bits) {
             return fail("bits", self.bits.to_string(), "2..=8", "use 2 to 8");
         }
@@ -93,6 +109,61 @@ impl Quantization {
         Ok(())
     }
 
+    fn check_binary(&self) -> Result<(), TrainError> {
+        let fail =
+            |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
+        if self.bits != 1 {
+            return fail("bits", self.bits.to_string(), "1 with quantizer = sign or bin-ws", "use 1");
+        }
+        if self.storage != Storage::Latent {
+            let remedy = "a step seldom crosses a whole level; use storage = latent, or quantizer = levels with [-1, 1] in place";
+            return fail("storage", format!("{:?}", self.storage), "latent with quantizer = sign or bin-ws", remedy);
+        }
+        if self.quantizer == Quantizer::BinWs && self.range != Range::Global {
+            let remedy = "use range = global, or quantizer = sign";
+            return fail(
+                "range",
+                format!("{:?}", self.range),
+                "global with quantizer = bin-ws, which has no scale",
+                remedy,
+            );
+        }
+        if !self.levels.is_empty() {
+            let value = format!("{:?}", self.levels);
+            return fail("levels", value, "left out with quantizer = sign or bin-ws", "use quantizer = levels");
+        }
+        Ok(())
+    }
+
+    /// Whether latent weights are kept in -1..=1. Those of `bin-ws` are standardised: their size says nothing.
+    pub(crate) fn is_clipped(&self) -> bool {
+        match self.quantizer {
+            Quantizer::Sign => true,
+            Quantizer::BinWs => false,
+            _ => self.range == Range::Global,
+        }
+    }
+
+    /// Put the weights of a layer, `[input][output]`, on their levels. Signs of a local range come with the scale of each output,
+    /// which is to be multiplied with.
+    pub(crate) fn quantize(&self, weights: &mut [f32], outputs: usize) -> Option<Vec<f32>> {
+        if !self.quantizer.is_binary() {
+            self.nearest(weights);
+            return None;
+        }
+        let scales = (self.range == Range::Local).then(|| binary::scales(weights, outputs));
+        if self.quantizer == Quantizer::BinWs {
+            binary::standardise(weights, outputs);
+        }
+        binary::sign(weights);
+        scales
+    }
+
+    /// The gradient at the stored weights from that at the ones used, where it is another: through S002's standardisation.
+    pub(crate) fn stored_gradient(&self, stored: &[f32], used: &[f32], outputs: usize) -> Option<Vec<f32>> {
+        (self.quantizer == Quantizer::BinWs).then(|| binary::standardise_backward(stored, used, outputs))
+    }
+
     /// The levels for a layer of these weights, rising.
     pub fn table(&self, weights: &[f32]) -> Vec<f32> {
         let local = self.range == Range::Local;
@@ -110,6 +181,7 @@ impl Quantization {
             }
             Quantizer::UniformSymm => (1 - half..half).map(|k| magnitude * k as f32 / (half - 1) as f32).collect(),
             Quantizer::Eq2 => (-half..half).map(|k| magnitude * k as f32 / half as f32).collect(),
+            Quantizer::Sign | Quantizer::BinWs => vec![-1.0, 1.0],
             Quantizer::Levels if local => {
                 let end = self.levels.iter().fold(0.0f32, |end, level| end.max(level.abs()));
                 self.levels.iter().map(|level| level * (magnitude / end)).collect()

@@ -1,6 +1,7 @@
 //! What a run reads and what it leaves: the data, one line an epoch, one JSON line a run.
 
 use super::config::RunConfig;
+use super::noise_evaluation::NoiseLine;
 use super::post_training::PostTrainingLine;
 use crate::TrainError;
 use crate::image_set::{DataSet, ImageSet};
@@ -84,6 +85,9 @@ pub struct EpochLine {
     /// After the last epoch, the evaluations of [`RunConfig::post_training`] in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_training: Vec<PostTrainingLine>,
+    /// After the last epoch, the evaluations of [`RunConfig::noise_evaluation`] in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noise_evaluation: Vec<NoiseLine>,
 }
 
 /// A finished run: one JSON line.

@@ -2,9 +2,9 @@
 
 use super::backward::{feedback, gradients, loss};
 use super::config::{Algorithm, RunConfig, Schedule};
-use super::model::{Model, Step};
+use super::model::{Model, Step, Trace};
 use super::record::{EpochLine, LabData, LayerRange, RunOutcome, RunRecord};
-use super::{checkpoint, deployed, hsic, post_training, synthetic};
+use super::{checkpoint, deployed, hsic, noise_evaluation, post_training, synthetic};
 use crate::TrainError;
 use crate::adam::cosine;
 use crate::digits::shuffle;
@@ -117,6 +117,7 @@ fn epoch(
             Schedule::Cosine => cosine(config.learning_rate, step as f64 / (config.epochs * steps) as f64),
         };
         let trace = model.forward(config, batch, Some(&mut noise));
+        model.follow(&trace);
         let (loss, correct, delta) = loss(trace.activations.last().expect("logits"), &labels, CLASSES);
         loss_sum += loss;
         train_correct += correct;
@@ -152,9 +153,23 @@ fn epoch(
         line.test_correct = evaluate(&line.config(config), model, data.set, test, labels)?.0;
         line.test_images = test_images;
     }
-    let line =
-        EpochLine { epoch, train_correct, train_images, test_correct, test_images, train_loss, weights, post_training };
-    Ok(Some(line))
+    let noise_evaluation = if epoch == config.epochs {
+        let count = |trace| count(config, model, trace, test, labels);
+        noise_evaluation::lines(config, model, (test_correct, test_images), count)
+    } else {
+        Vec::new()
+    };
+    Ok(Some(EpochLine {
+        epoch,
+        train_correct,
+        train_images,
+        test_correct,
+        test_images,
+        train_loss,
+        weights,
+        post_training,
+        noise_evaluation,
+    }))
 }
 
 /// Images classified correctly without noise, and the ranges of the weights used. A network that the array can hold is evaluated
@@ -166,8 +181,7 @@ fn evaluate(
     pixels: &[f32],
     labels: &[u8],
 ) -> Result<(usize, Vec<LayerRange>), TrainError> {
-    let inputs = model.layers[0].inputs;
-    let mut trace = model.forward(config, Vec::new(), None);
+    let trace = model.forward(config, Vec::new(), None);
     let range = |used: &Vec<f32>| LayerRange {
         least: used.iter().copied().fold(f32::INFINITY, f32::min),
         largest: used.iter().copied().fold(f32::NEG_INFINITY, f32::max),
@@ -177,11 +191,17 @@ fn evaluate(
         let layers = deployed::layers(config, model, set)?;
         return Ok((deployed::correct(layers, set, pixels, labels), ranges));
     }
+    Ok((count(config, model, trace, pixels, labels), ranges))
+}
+
+/// Images classified correctly by the weights of `trace.used`.
+fn count(config: &RunConfig, model: &Model, mut trace: Trace, pixels: &[f32], labels: &[u8]) -> usize {
+    let inputs = model.layers[0].inputs;
     let mut correct = 0;
     for (pixels, labels) in pixels.chunks(EVALUATED_AT_ONCE * inputs).zip(labels.chunks(EVALUATED_AT_ONCE)) {
         trace.activations[0] = pixels.to_vec();
         model.forward_with(config, &mut trace);
         correct += loss(trace.activations.last().expect("logits"), labels, CLASSES).1;
     }
-    Ok((correct, ranges))
+    correct
 }
