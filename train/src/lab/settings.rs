@@ -114,7 +114,7 @@ pub enum Activation {
     /// tanh(s).
     Tanh,
     /// DoReFa's k-bit codes (Zhou et al. 2016, Eq. 5-6): round((2^k - 1) clip(s, 0, 1)) / (2^k - 1), straight through inside
-    /// 0..=1; k is [`RunConfig::activation_bits`].
+    /// 0..=1; k is [`super::RunConfig::activation_bits`].
     Codes,
     /// -1 below 0 and 1 from 0 on; backward, 1 where |s| is 1 or less (the XNOR-style baseline's estimator).
     Sign,
