@@ -1,6 +1,7 @@
 //! What a network is made of, before it has weights: layers over maps of codes.
 
 use crate::TrainError;
+use crate::error::refuse;
 use bitline_golden::network::{Convolution, Geometry, MapShape, Pool};
 use serde::{Deserialize, Serialize};
 
@@ -125,35 +126,28 @@ impl Architecture {
     /// # Errors
     /// [`TrainError::Config`] for a layer that its input has no room for, or that has no place.
     pub fn placed(&self) -> Result<Vec<PlacedLayer>, TrainError> {
-        let fail =
-            |field, value: String, limit: String, remedy| Err(TrainError::Config { field, value, limit, remedy });
         if self.layers.is_empty() {
-            return fail("layers", "0".into(), "at least 1".into(), "a network ends with its classes");
+            return refuse("layers", "0".into(), "at least 1", "a network ends with its classes");
         }
         let (mut input, mut input_bits) = (self.input, self.input_bits);
         if !(1..=8).contains(&input_bits) {
-            return fail("input_bits", input_bits.to_string(), "1..=8".into(), "images have 8 bits");
+            return refuse("input_bits", input_bits.to_string(), "1..=8", "images have 8 bits");
         }
         let mut placed = Vec::new();
         for (index, plan) in self.layers.iter().enumerate() {
             let is_last = index + 1 == self.layers.len();
             if !(1..=8).contains(&plan.weight_bits) {
-                return fail("weight_bits", plan.weight_bits.to_string(), "1..=8".into(), "weights have 1 to 8 bits");
+                return refuse("weight_bits", plan.weight_bits.to_string(), "1..=8", "weights have 1 to 8 bits");
             }
             if is_last != plan.code_bits.is_none() {
-                let limit = "given by every layer but the last".into();
-                return fail("code_bits", format!("{:?}", plan.code_bits), limit, "the last layer's sums are ranked");
+                let limit = "given by every layer but the last";
+                return refuse("code_bits", format!("{:?}", plan.code_bits), limit, "the last layer's sums are ranked");
             }
             if plan.code_bits.is_some_and(|bits| !(1..=4).contains(&bits)) {
-                return fail(
-                    "code_bits",
-                    format!("{:?}", plan.code_bits),
-                    "1..=4".into(),
-                    "thresholds make 1 to 4 bits",
-                );
+                return refuse("code_bits", format!("{:?}", plan.code_bits), "1..=4", "thresholds make 1 to 4 bits");
             }
             if plan.outputs == 0 {
-                return fail("outputs", "0".into(), "at least 1".into(), "give the layer outputs");
+                return refuse("outputs", "0".into(), "at least 1", "give the layer outputs");
             }
             let side = |length: usize| match plan.kind {
                 Kind::Dense => Some(1),
@@ -164,19 +158,19 @@ impl Architecture {
             };
             let (Some(height), Some(width)) = (side(input.height), side(input.width)) else {
                 let limit = format!("a window inside {} x {}", input.height, input.width);
-                return fail("kernel", format!("{:?}", plan.kind), limit, "make the kernel smaller");
+                return refuse("kernel", format!("{:?}", plan.kind), limit, "make the kernel smaller");
             };
             let windows = MapShape { height, width, channels: plan.outputs };
             if plan.pool == 0 || plan.pool > height.min(width) {
                 let limit = format!("1..={}", height.min(width));
-                return fail("pool", plan.pool.to_string(), limit, "pool squares of codes that there are");
+                return refuse("pool", plan.pool.to_string(), limit, "pool squares of codes that there are");
             }
             let output = MapShape { height: height / plan.pool, width: width / plan.pool, ..windows };
             placed.push(PlacedLayer { plan: *plan, input, input_bits, windows, output });
             (input, input_bits) = (output, plan.code_bits.unwrap_or(0));
         }
         if placed.last().expect("not empty").plan.kind != Kind::Dense {
-            return fail("the last layer", "a convolution".into(), "dense".into(), "its outputs are the classes");
+            return refuse("the last layer", "a convolution".into(), "dense", "its outputs are the classes");
         }
         Ok(placed)
     }

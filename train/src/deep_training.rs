@@ -10,6 +10,7 @@ use crate::architecture::Architecture;
 use crate::augmentation::Augmentation;
 use crate::device::DeviceChoice;
 use crate::digits::{Progress, shuffled};
+use crate::error::refuse;
 use crate::frozen::{EXACT_SUMS, Frozen, FrozenLayer};
 use crate::image_set::{DataSet, ImageSet};
 use crate::model::Model;
@@ -58,41 +59,44 @@ impl DeepConfig {
     }
 
     fn check(&self, set: &ImageSet) -> Result<(), TrainError> {
-        let fail =
-            |field, value: String, limit: String, remedy| Err(TrainError::Config { field, value, limit, remedy });
         let images = set.train.labels.len();
         if self.data_set != set.set {
             let limit = self.data_set.to_string();
-            return fail("the data set", set.set.to_string(), limit, "load the set that the network is for");
+            return refuse("the data set", set.set.to_string(), limit, "load the set that the network is for");
         }
         let (side, input) = (set.set.side(), self.architecture.input);
         if (input.height, input.width, input.channels) != (side, side, 1) {
             let value = format!("{} x {} x {}", input.height, input.width, input.channels);
-            return fail("the input", value, format!("{side} x {side} x 1"), "the set's images have that size");
+            return refuse("the input", value, format!("{side} x {side} x 1"), "the set's images have that size");
         }
         if let Some(held) = &self.held_out
             && (held.is_empty() || held.end > images || held.len() == images)
         {
             let value = format!("{}..{}", held.start, held.end);
-            return fail("held_out", value, format!("some, not all, of 0..{images}"), "hold out a sixth, for example");
+            return refuse(
+                "held_out",
+                value,
+                format!("some, not all, of 0..{images}"),
+                "hold out a sixth, for example",
+            );
         }
         let rows = self.rows(images).len();
         if self.epochs == 0 {
-            return fail("epochs", "0".into(), "at least 1".into(), "leave it out for the recipe's own");
+            return refuse("epochs", "0".into(), "at least 1", "leave it out for the recipe's own");
         }
         if self.batch == 0 || self.batch > rows {
-            return fail("batch", self.batch.to_string(), format!("1..={rows}"), "leave it out for the recipe's own");
+            return refuse("batch", self.batch.to_string(), format!("1..={rows}"), "leave it out for the recipe's own");
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             let value = self.learning_rate.to_string();
-            return fail("learning_rate", value, "finite and above 0".into(), "leave it out for the recipe's own");
+            return refuse("learning_rate", value, "finite and above 0", "leave it out for the recipe's own");
         }
         for layer in self.architecture.placed()? {
             let largest_weight = 1usize << (layer.plan.weight_bits - 1);
             let most = layer.inputs() * ((1usize << layer.input_bits) - 1) * largest_weight;
             if most >= EXACT_SUMS {
                 let remedy = "give the layer fewer inputs or fewer bits: training holds sums in f32";
-                return fail("the largest sum of a layer", most.to_string(), format!("below {EXACT_SUMS}"), remedy);
+                return refuse("the largest sum of a layer", most.to_string(), format!("below {EXACT_SUMS}"), remedy);
             }
         }
         Ok(())

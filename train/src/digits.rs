@@ -5,6 +5,7 @@
 
 use crate::TrainError;
 use crate::device::DeviceChoice;
+use crate::error::refuse;
 use crate::softmax_regression::{SoftmaxRegression, evaluate, initial, pixels};
 use crate::trained::Trained;
 use bitline_golden::dataset::{Digits, PIXELS, TRAIN_ROWS};
@@ -57,23 +58,25 @@ impl TrainConfig {
     }
 
     fn check(&self) -> Result<(), TrainError> {
-        let fail = |field, value: String, limit: &str, remedy| {
-            Err(TrainError::Config { field, value, limit: limit.into(), remedy })
-        };
         if self.epochs == 0 {
-            return fail("epochs", "0".into(), "at least 1", "S001 trains for 600");
+            return refuse("epochs", "0".into(), "at least 1", "S001 trains for 600");
         }
         if self.batch == 0 || self.batch > TRAIN_ROWS.end {
-            return fail("batch", self.batch.to_string(), "1..=1500", "S001 uses 16");
+            return refuse("batch", self.batch.to_string(), "1..=1500", "S001 uses 16");
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return fail("learning_rate", self.learning_rate.to_string(), "finite and above 0", "0.01 reproduces S001");
+            return refuse(
+                "learning_rate",
+                self.learning_rate.to_string(),
+                "finite and above 0",
+                "0.01 reproduces S001",
+            );
         }
         if let Some(held) = &self.held_out
             && (held.is_empty() || held.end > TRAIN_ROWS.end || held.len() == TRAIN_ROWS.end)
         {
             let value = format!("{}..{}", held.start, held.end);
-            return fail("held_out", value, "some, not all, of 0..1500", "hold out 300 rows, for example");
+            return refuse("held_out", value, "some, not all, of 0..1500", "hold out 300 rows, for example");
         }
         Ok(())
     }

@@ -117,3 +117,13 @@ pub enum TrainError {
     #[error(transparent)]
     ScaleFactor(#[from] ScaleFactorError),
 }
+
+/// Refuse a setting: what is wrong with it, and what to do.
+pub(crate) fn refuse<T>(
+    field: &'static str,
+    value: String,
+    limit: impl Into<String>,
+    remedy: &'static str,
+) -> Result<T, TrainError> {
+    Err(TrainError::Config { field, value, limit: limit.into(), remedy })
+}

@@ -6,6 +6,7 @@ use super::post_training::{self, PostTraining};
 use super::quantizer::Quantization;
 pub use super::settings::{Activation, Algorithm, Gain, Hidden, Normalization, Optimizer, Schedule};
 use crate::TrainError;
+use crate::error::refuse;
 use crate::image_set::DataSet;
 use serde::{Deserialize, Serialize};
 
@@ -187,59 +188,42 @@ impl RunConfig {
     /// # Errors
     /// [`TrainError::Config`].
     pub fn check(&self, images: usize) -> Result<(), TrainError> {
-        let fail =
-            |field, value: String, limit: String, remedy| Err(TrainError::Config { field, value, limit, remedy });
         if self.epochs == 0 {
-            return fail("epochs", "0".into(), "at least 1".into(), "train one epoch or more");
+            return refuse("epochs", "0".into(), "at least 1", "train one epoch or more");
         }
         if self.held_out >= images {
             let limit = format!("0..{images}");
-            return fail("held_out", self.held_out.to_string(), limit, "hold out a sixth, for example");
+            return refuse("held_out", self.held_out.to_string(), limit, "hold out a sixth, for example");
         }
         let rows = images - self.held_out;
         if self.batch == 0 || self.batch > rows {
-            return fail("batch", self.batch.to_string(), format!("1..={rows}"), "64 is a good start");
+            return refuse("batch", self.batch.to_string(), format!("1..={rows}"), "64 is a good start");
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             let value = self.learning_rate.to_string();
-            return fail("learning_rate", value, "finite and above 0".into(), "0.001 is a good start");
+            return refuse("learning_rate", value, "finite and above 0", "0.001 is a good start");
         }
         if !(0.0..=10.0).contains(&self.noise_sigma) {
-            return fail("noise_sigma", self.noise_sigma.to_string(), "0..=10".into(), "0 is no noise");
+            return refuse("noise_sigma", self.noise_sigma.to_string(), "0..=10", "0 is no noise");
         }
         if !(1..=8).contains(&self.activation_bits) {
-            return fail("activation_bits", self.activation_bits.to_string(), "1..=8".into(), "use 1 to 8");
+            return refuse("activation_bits", self.activation_bits.to_string(), "1..=8", "use 1 to 8");
         }
         if !(self.hsic_width.is_finite() && self.hsic_width > 0.0) {
-            return fail(
-                "hsic_width",
-                self.hsic_width.to_string(),
-                "finite and above 0".into(),
-                "0.25 is a good start",
-            );
+            return refuse("hsic_width", self.hsic_width.to_string(), "finite and above 0", "0.25 is a good start");
         }
         if !(self.hsic_beta.is_finite() && self.hsic_beta >= 0.0) {
-            return fail("hsic_beta", self.hsic_beta.to_string(), "finite, 0 or more".into(), "50 is a good start");
+            return refuse("hsic_beta", self.hsic_beta.to_string(), "finite, 0 or more", "50 is a good start");
         }
         if !(self.hsic_ridge.is_finite() && self.hsic_ridge > 0.0) {
-            return fail(
-                "hsic_ridge",
-                self.hsic_ridge.to_string(),
-                "finite and above 0".into(),
-                "0.00001 is the paper's",
-            );
+            return refuse("hsic_ridge", self.hsic_ridge.to_string(), "finite and above 0", "0.00001 is the paper's");
         }
         if !(self.module_rate.is_finite() && self.module_rate > 0.0) {
-            return fail(
-                "module_rate",
-                self.module_rate.to_string(),
-                "finite and above 0".into(),
-                "10 is a good start",
-            );
+            return refuse("module_rate", self.module_rate.to_string(), "finite and above 0", "10 is a good start");
         }
         if self.synthetic_hidden > 4096 {
             let value = self.synthetic_hidden.to_string();
-            return fail("synthetic_hidden", value, "0..=4096".into(), "0 makes the modules linear");
+            return refuse("synthetic_hidden", value, "0..=4096", "0 makes the modules linear");
         }
         post_training::check(self)?;
         normalization::check(self)?;

@@ -13,6 +13,7 @@ use super::record::LabData;
 use super::training::State;
 use crate::TrainError;
 use crate::architecture::{Architecture, LayerPlan};
+use crate::error::refuse;
 use crate::export;
 use crate::frozen::{Affine, EXACT_SUMS, Frozen, FrozenLayer};
 use crate::image_set::{CLASSES, DataSet};
@@ -45,10 +46,6 @@ struct Lattice {
     largest: i32,
     /// Bits in two's complement.
     bits: usize,
-}
-
-fn refuse<T>(field: &'static str, value: String, limit: &str, remedy: &'static str) -> Result<T, TrainError> {
-    Err(TrainError::Config { field, value, limit: limit.into(), remedy })
 }
 
 /// The least step that a table's levels are multiples of, up to 127 of them.

@@ -7,6 +7,7 @@
 use super::config::RunConfig;
 use super::model::{Model, Trace};
 use crate::TrainError;
+use crate::error::refuse;
 use bitline_golden::random::stream;
 use serde::{Deserialize, Serialize};
 
@@ -63,16 +64,14 @@ pub(super) fn lines(
 /// # Errors
 /// [`TrainError::Config`].
 pub(super) fn check(config: &RunConfig) -> Result<(), TrainError> {
-    let fail =
-        |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
     let sigmas = &config.noise_evaluation;
     let is_in_range = sigmas.iter().all(|sigma| (0.0..=10.0).contains(sigma));
     if !is_in_range || sigmas.windows(2).any(|pair| pair[0] >= pair[1]) {
         let remedy = "write noise_evaluation = [0, 0.2, 0.4], for example";
-        return fail("noise_evaluation", format!("{sigmas:?}"), "rising numbers of 0..=10", remedy);
+        return refuse("noise_evaluation", format!("{sigmas:?}"), "rising numbers of 0..=10", remedy);
     }
     if !(1..=1000).contains(&config.noise_draws) {
-        return fail("noise_draws", config.noise_draws.to_string(), "1..=1000", "20 is a good start");
+        return refuse("noise_draws", config.noise_draws.to_string(), "1..=1000", "20 is a good start");
     }
     Ok(())
 }

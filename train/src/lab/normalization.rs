@@ -8,6 +8,7 @@
 use super::config::{Algorithm, Normalization, RunConfig};
 use super::model::Parameter;
 use crate::TrainError;
+use crate::error::refuse;
 
 /// e.
 const EPSILON: f32 = 1e-5;
@@ -128,14 +129,12 @@ pub(super) fn check(config: &RunConfig) -> Result<(), TrainError> {
     if config.normalization == Normalization::None {
         return Ok(());
     }
-    let fail =
-        |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
     if !matches!(config.algorithm, Algorithm::Backpropagation | Algorithm::FeedbackAlignment) {
         let limit = "none but with backpropagation and feedback-alignment, whose gradients go through it";
-        return fail("normalization", "batch".into(), limit, "use normalization = none, or one of these algorithms");
+        return refuse("normalization", "batch".into(), limit, "use normalization = none, or one of these algorithms");
     }
     if config.batch < 2 {
-        return fail("batch", "1".into(), "2 or more with normalization = batch", "64 is a good start");
+        return refuse("batch", "1".into(), "2 or more with normalization = batch", "64 is a good start");
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 use super::config::RunConfig;
 use super::quantizer::{Quantization, Quantizer, Range, Storage};
 use crate::TrainError;
+use crate::error::refuse;
 use serde::{Deserialize, Serialize};
 
 /// Levels that a trained network's weights are rounded to, one evaluation a number of bits.
@@ -84,17 +85,15 @@ pub(crate) fn lines(config: &RunConfig) -> Vec<PostTrainingLine> {
 /// # Errors
 /// [`TrainError::Config`].
 pub(crate) fn check(config: &RunConfig) -> Result<(), TrainError> {
-    let fail =
-        |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
     for entry in &config.post_training {
         if entry.quantizer.is_binary() {
             let (value, limit) = (format!("{:?}", entry.quantizer), "one of 2..=8 bits, or levels");
-            return fail("post_training.quantizer", value, limit, "signs are trained for: use quantization");
+            return refuse("post_training.quantizer", value, limit, "signs are trained for: use quantization");
         }
         let is_table = entry.quantizer == Quantizer::Levels;
         if entry.bits.is_empty() != is_table {
             let (value, limit) = (format!("{:?}", entry.bits), "a list of 2..=8, left out with quantizer = levels");
-            return fail("post_training.bits", value, limit, "write bits = [2, 3, 4], for example");
+            return refuse("post_training.bits", value, limit, "write bits = [2, 3, 4], for example");
         }
         for line in entry.lines() {
             line.quantization().check()?;
@@ -102,7 +101,7 @@ pub(crate) fn check(config: &RunConfig) -> Result<(), TrainError> {
     }
     if config.quantization.is_some() && !config.post_training.is_empty() {
         let remedy = "leave out quantization, or post_training";
-        return fail("post_training", "given".into(), "left out where quantization is given", remedy);
+        return refuse("post_training", "given".into(), "left out where quantization is given", remedy);
     }
     Ok(())
 }

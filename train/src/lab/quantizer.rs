@@ -12,6 +12,7 @@
 
 use super::{binary, rounding};
 use crate::TrainError;
+use crate::error::refuse;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -85,13 +86,11 @@ impl Quantization {
     /// # Errors
     /// [`TrainError::Config`].
     pub fn check(&self) -> Result<(), TrainError> {
-        let fail =
-            |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
         if self.quantizer.is_binary() {
             return self.check_binary();
         }
         if !(2..=8).contains(&self.bits) {
-            return fail("bits", self.bits.to_string(), "2..=8", "use 2 to 8");
+            return refuse("bits", self.bits.to_string(), "2..=8", "use 2 to 8");
         }
         let is_table = self.quantizer == Quantizer::Levels;
         let rises = self.levels.len() >= 2
@@ -99,7 +98,7 @@ impl Quantization {
             && self.levels.windows(2).all(|pair| pair[0] < pair[1]);
         if is_table != rises {
             let value = format!("{:?}", self.levels);
-            return fail(
+            return refuse(
                 "levels",
                 value,
                 "2 or more rising numbers with quantizer = levels, none without",
@@ -110,18 +109,16 @@ impl Quantization {
     }
 
     fn check_binary(&self) -> Result<(), TrainError> {
-        let fail =
-            |field, value, limit: &str, remedy| Err(TrainError::Config { field, value, limit: limit.into(), remedy });
         if self.bits != 1 {
-            return fail("bits", self.bits.to_string(), "1 with quantizer = sign or bin-ws", "use 1");
+            return refuse("bits", self.bits.to_string(), "1 with quantizer = sign or bin-ws", "use 1");
         }
         if self.storage != Storage::Latent {
             let remedy = "a step seldom crosses a whole level; use storage = latent, or quantizer = levels with [-1, 1] in place";
-            return fail("storage", format!("{:?}", self.storage), "latent with quantizer = sign or bin-ws", remedy);
+            return refuse("storage", format!("{:?}", self.storage), "latent with quantizer = sign or bin-ws", remedy);
         }
         if self.quantizer == Quantizer::BinWs && self.range != Range::Global {
             let remedy = "use range = global, or quantizer = sign";
-            return fail(
+            return refuse(
                 "range",
                 format!("{:?}", self.range),
                 "global with quantizer = bin-ws, which has no scale",
@@ -130,7 +127,7 @@ impl Quantization {
         }
         if !self.levels.is_empty() {
             let value = format!("{:?}", self.levels);
-            return fail("levels", value, "left out with quantizer = sign or bin-ws", "use quantizer = levels");
+            return refuse("levels", value, "left out with quantizer = sign or bin-ws", "use quantizer = levels");
         }
         Ok(())
     }
