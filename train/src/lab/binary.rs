@@ -8,6 +8,8 @@
 //!
 //! Weights are `[input][output]`; sums are in f64, in the order of the inputs.
 
+use super::product::column_sums;
+
 /// A variance below this is taken for this: weights that are all equal have no direction.
 const LEAST_VARIANCE: f64 = 1e-12;
 
@@ -16,28 +18,20 @@ pub(super) fn sign(weights: &mut [f32]) {
     weights.iter_mut().for_each(|weight| *weight = if *weight < 0.0 { -1.0 } else { 1.0 });
 }
 
-/// Sum over the inputs, one an output, of a function of place and output.
-fn sums(count: usize, outputs: usize, of: impl Fn(usize, usize) -> f64) -> Vec<f64> {
-    let mut sums = vec![0.0; outputs];
-    for first in (0..count).step_by(outputs) {
-        sums.iter_mut().enumerate().for_each(|(output, sum)| *sum += of(first + output, output));
-    }
-    sums
-}
-
 /// The mean of each output's |w|.
 pub(super) fn scales(weights: &[f32], outputs: usize) -> Vec<f32> {
     let inputs = (weights.len() / outputs) as f64;
-    let sums = sums(weights.len(), outputs, |place, _| f64::from(weights[place].abs()));
+    let sums = column_sums(weights.len(), outputs, |place, _| f64::from(weights[place].abs()));
     sums.iter().map(|sum| (sum / inputs) as f32).collect()
 }
 
 /// Mean and deviation of each output's weights.
 fn moments(weights: &[f32], outputs: usize) -> (Vec<f64>, Vec<f64>) {
     let inputs = (weights.len() / outputs) as f64;
-    let mut means = sums(weights.len(), outputs, |place, _| f64::from(weights[place]));
+    let mut means = column_sums(weights.len(), outputs, |place, _| f64::from(weights[place]));
     means.iter_mut().for_each(|mean| *mean /= inputs);
-    let squares = sums(weights.len(), outputs, |place, output| (f64::from(weights[place]) - means[output]).powi(2));
+    let squares =
+        column_sums(weights.len(), outputs, |place, output| (f64::from(weights[place]) - means[output]).powi(2));
     let deviations = squares.iter().map(|sum| (sum / inputs).max(LEAST_VARIANCE).sqrt()).collect();
     (means, deviations)
 }
@@ -58,8 +52,8 @@ pub(super) fn standardise_backward(weights: &[f32], gradient: &[f32], outputs: u
     let inputs = (weights.len() / outputs) as f64;
     let (means, deviations) = moments(weights, outputs);
     let x = |place: usize, output: usize| (f64::from(weights[place]) - means[output]) / deviations[output];
-    let along = sums(weights.len(), outputs, |place, _| f64::from(gradient[place]));
-    let across = sums(weights.len(), outputs, |place, output| f64::from(gradient[place]) * x(place, output));
+    let along = column_sums(weights.len(), outputs, |place, _| f64::from(gradient[place]));
+    let across = column_sums(weights.len(), outputs, |place, output| f64::from(gradient[place]) * x(place, output));
     let at = |(place, gradient): (usize, &f32)| {
         let output = place % outputs;
         let rest = f64::from(*gradient) - (along[output] + x(place, output) * across[output]) / inputs;

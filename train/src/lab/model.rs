@@ -258,7 +258,8 @@ impl Model {
             quantization.stored_gradient(&layer.weights.value, &gradient.weights, layer.outputs)
         });
         layer.weights.update(stored.as_ref().unwrap_or(&gradient.weights), config.optimizer, at.rate, at.step);
-        if if is_last { config.output_bias } else { config.hidden_bias } {
+        let has_biases = if is_last { config.output_bias } else { config.hidden_bias };
+        if has_biases {
             layer.biases.update(&gradient.biases, config.optimizer, at.rate, at.step);
         }
         if let Some(norm) = &mut layer.norm {

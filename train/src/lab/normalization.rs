@@ -7,6 +7,7 @@
 
 use super::config::{Algorithm, Normalization, RunConfig};
 use super::model::Parameter;
+use super::product::column_sums;
 use crate::TrainError;
 use crate::error::refuse;
 
@@ -37,10 +38,7 @@ pub(crate) struct Normalized {
 
 /// Mean over the images of a function of place and unit, one a unit.
 fn mean(count: usize, units: usize, of: impl Fn(usize, usize) -> f32) -> Vec<f32> {
-    let mut sums = vec![0.0; units];
-    for first in (0..count).step_by(units) {
-        sums.iter_mut().enumerate().for_each(|(unit, sum)| *sum += of(first + unit, unit));
-    }
+    let mut sums = column_sums(count, units, of);
     let images = (count / units) as f32;
     sums.iter_mut().for_each(|sum| *sum /= images);
     sums
@@ -112,12 +110,7 @@ impl BatchNorm {
 impl Normalized {
     /// The gradient of the scales from that at z.
     pub fn scale_gradient(&self, delta: &[f32]) -> Vec<f32> {
-        let units = self.mean.len();
-        let mut sums = vec![0.0; units];
-        for (delta, x) in delta.chunks_exact(units).zip(self.x.chunks_exact(units)) {
-            sums.iter_mut().zip(delta.iter().zip(x)).for_each(|(sum, (delta, x))| *sum += delta * x);
-        }
-        sums
+        column_sums(delta.len(), self.mean.len(), |place, _| delta[place] * self.x[place])
     }
 }
 

@@ -4,6 +4,8 @@
 //! element's sum has that one order whatever the width of the vectors, so that wider instructions change the time alone. Zeros
 //! of `A` are left out, which changes no bit while `B` is finite: most pixels of a digit and half of the outputs of a ReLU are 0.
 
+use std::ops::AddAssign;
+
 /// A loop that [`widest`] compiles for several sets of instructions; `run` is `#[inline(always)]`. Without fused multiply-add,
 /// and with sums in an order of their own, its bits are the same in each.
 pub(super) trait Vectored {
@@ -136,6 +138,19 @@ pub fn transpose(a: &[f32], columns: usize, out: &mut Vec<f32>) {
             }
         }
     }
+}
+
+/// The sum of each column over the rows, in their order, of a function of place and column; so many places, row by row.
+pub(super) fn column_sums<T: Copy + Default + AddAssign>(
+    places: usize,
+    columns: usize,
+    of: impl Fn(usize, usize) -> T,
+) -> Vec<T> {
+    let mut sums = vec![T::default(); columns];
+    for first in (0..places).step_by(columns) {
+        sums.iter_mut().enumerate().for_each(|(column, sum)| *sum += of(first + column, column));
+    }
+    sums
 }
 
 #[cfg(test)]

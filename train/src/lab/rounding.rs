@@ -23,15 +23,15 @@ const AT_ONCE: usize = 1024;
 /// How the levels beside a weight are found.
 enum Search {
     Few,
-    Even { table: Box<[f32; PADDED]>, least: f32, per_step: f32, last: f32 },
+    Even { table: Box<[f32; PADDED]>, per_step: f32 },
     Bisection,
 }
 
 impl Search {
     /// `is_even`: the levels are evenly spaced, up to their rounding to f32.
     fn of(levels: &[f32], is_even: bool) -> Self {
-        let (least, last) = (levels[0], levels.len() - 1);
-        let span = levels[last] - least;
+        let last = levels.len() - 1;
+        let span = levels[last] - levels[0];
         if !span.is_finite() {
             // Of weights without bounds: such a table does not rise, and each way would find something else.
             Self::Bisection
@@ -40,7 +40,7 @@ impl Search {
         } else if is_even && levels.len() < PADDED && span > f32::MIN_POSITIVE * 1e6 {
             let mut table = Box::new([f32::NAN; PADDED]);
             table[..levels.len()].copy_from_slice(levels);
-            Self::Even { table, least, per_step: last as f32 / span, last: last as f32 }
+            Self::Even { table, per_step: last as f32 / span }
         } else {
             Self::Bisection
         }
@@ -49,7 +49,7 @@ impl Search {
 
 /// A rounding of one weight that has `low` and `high` beside it.
 trait Round {
-    fn round(&mut self, index: usize, weight: f32, low: f32, high: f32) -> f32;
+    fn round(&self, index: usize, weight: f32, low: f32, high: f32) -> f32;
 }
 
 struct Rounding<'a, R> {
@@ -64,7 +64,7 @@ impl<R: Round> Vectored for Rounding<'_, R> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { levels, search, weights, mut round } = self;
+        let Self { levels, search, weights, round } = self;
         let last = levels.len() - 1;
         match search {
             Search::Few => {
@@ -82,9 +82,10 @@ impl<R: Round> Vectored for Rounding<'_, R> {
                     *weight = round.round(index, *weight, low, high);
                 }
             }
-            Search::Even { table, least, per_step, last: end } => {
+            Search::Even { table, per_step } => {
+                let (least, end) = (levels[0], last as f32);
                 for (index, weight) in weights.iter_mut().enumerate() {
-                    let guess = ((*weight - least) * per_step).clamp(0.0, *end) as i32 as usize + 1;
+                    let guess = ((*weight - least) * per_step).clamp(0.0, end) as i32 as usize + 1;
                     let guess = guess + usize::from(table[guess % PADDED] <= *weight);
                     let above = guess - usize::from(table[(guess - 1) % PADDED] > *weight);
                     let (low, high) = (table[above.saturating_sub(1) % PADDED], table[above.min(last) % PADDED]);
@@ -108,7 +109,7 @@ struct Nearest {
 
 impl Round for Nearest {
     #[inline(always)]
-    fn round(&mut self, _: usize, weight: f32, low: f32, high: f32) -> f32 {
+    fn round(&self, _: usize, weight: f32, low: f32, high: f32) -> f32 {
         let (below, above) = (weight - low, high - weight);
         let up = (above < below) | ((above == below) & !(self.away & (weight < 0.0)));
         if up { high } else { low }
@@ -121,7 +122,7 @@ struct Drawn<'a> {
 
 impl Round for Drawn<'_> {
     #[inline(always)]
-    fn round(&mut self, index: usize, weight: f32, low: f32, high: f32) -> f32 {
+    fn round(&self, index: usize, weight: f32, low: f32, high: f32) -> f32 {
         let place = (weight.max(low).min(high) - low) / (high - low);
         let drawn = (self.words[index % AT_ONCE] >> 8) as f32 / (1u32 << 24) as f32;
         if (high > low) & (drawn < place) { high } else { low }
