@@ -6,24 +6,13 @@ use super::deployed;
 use super::model::{Model, Step, normal};
 use super::noise_evaluation::NoiseLine;
 use super::quantizer::{Quantization, Quantizer, Range, Storage};
-use super::record::{EpochLine, LabData, RunOutcome, RunRecord};
+use super::record::{EpochLine, RunOutcome};
 use super::run;
-use crate::image_set::{DataSet, ImageSet};
-use bitline_golden::dataset::Digits;
+use super::tests::{classified, digits, finished, finished_at};
+use crate::image_set::DataSet;
 use bitline_golden::random::stream;
 use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-fn digits() -> LabData {
-    LabData::of(&ImageSet::of_digits(&Digits::embedded()))
-}
-
-fn finished(config: &RunConfig) -> RunRecord {
-    match run(config, &digits(), None, &mut |_| (), &AtomicBool::new(false)).unwrap() {
-        RunOutcome::Finished(record) => *record,
-        RunOutcome::Stopped { done } => panic!("stopped after {done}"),
-    }
-}
 
 fn binary(quantizer: Quantizer, range: Range, activation: Activation, normalization: Normalization) -> RunConfig {
     let hidden = Hidden { layers: 2, units: 60 };
@@ -231,8 +220,7 @@ fn deployed_binary_network_classifies_what_the_run_recorded() {
         let path =
             std::env::temp_dir().join(format!("bitline-binary-array-{index}-{}.safetensors", std::process::id()));
         let _ = std::fs::remove_file(&path);
-        let outcome = run(&config, &data, Some(&path), &mut |_| (), &AtomicBool::new(false)).unwrap();
-        let RunOutcome::Finished(record) = outcome else { panic!("nobody stops it") };
+        let record = finished_at(&config, Some(&path));
         let network = deployed::network(&path, &config, &data, "lab", "bitline train").unwrap();
         std::fs::remove_file(&path).unwrap();
         for layer in &network.layers {
@@ -240,12 +228,7 @@ fn deployed_binary_network_classifies_what_the_run_recorded() {
             assert!(layer.weights.iter().all(|weight| weight.abs() == 1));
         }
         assert_eq!(network.layers[1].input_bits, 1);
-        let class = |image: &[f32]| {
-            let codes: Vec<u8> = image.iter().map(|pixel| (pixel * 16.0).round() as u8).collect();
-            network.evaluate(&codes).1.class
-        };
-        let images = data.test_pixels.chunks(64).zip(&data.test_labels);
-        let correct = images.filter(|(image, label)| class(image) == u16::from(**label)).count();
+        let correct = classified(&network);
         assert_eq!(correct, record.epochs[2].test_correct, "{config:?}");
         assert!(correct > 150, "{config:?} {correct}");
     }

@@ -109,16 +109,14 @@ pub(crate) fn check(config: &RunConfig) -> Result<(), TrainError> {
 #[cfg(test)]
 mod tests {
     use super::super::backward::loss;
+    use super::super::checkpoint;
     use super::super::config::{Algorithm, Hidden};
-    use super::super::record::{LabData, RunOutcome, RunRecord};
+    use super::super::tests::{digits, finished_at};
     use super::super::training::State;
-    use super::super::{checkpoint, run};
     use super::*;
-    use crate::image_set::{CLASSES, DataSet, ImageSet};
-    use bitline_golden::dataset::Digits;
+    use crate::image_set::{CLASSES, DataSet};
     use bitline_golden::device::{Vteam, resistance_ohms};
     use bitline_golden::machine::Conductance;
-    use std::sync::atomic::AtomicBool;
 
     const TABLE: [f32; 5] = [-1.0, -0.2, 0.0, 0.3, 0.9];
 
@@ -138,22 +136,15 @@ mod tests {
         config
     }
 
-    fn finished(config: &RunConfig, data: &LabData, path: &std::path::Path) -> RunRecord {
-        match run(config, data, Some(path), &mut |_| (), &AtomicBool::new(false)).unwrap() {
-            RunOutcome::Finished(record) => *record,
-            RunOutcome::Stopped { done } => panic!("stopped after {done}"),
-        }
-    }
-
     #[test]
     fn evaluations_are_those_of_weights_rounded_by_hand_and_change_no_training() {
-        let (config, data) = (config(), LabData::of(&ImageSet::of_digits(&Digits::embedded())));
+        let (config, data) = (config(), digits());
         let file = |name: &str| std::env::temp_dir().join(format!("bitline-ptq-{name}-{}", std::process::id()));
         let (path, plain_path) = (file("levels"), file("plain"));
         [&path, &plain_path].into_iter().for_each(|path| drop(std::fs::remove_file(path)));
-        let record = finished(&config, &data, &path);
+        let record = finished_at(&config, Some(&path));
         let plain = RunConfig { post_training: vec![], ..config.clone() };
-        let trained_alone = finished(&plain, &data, &plain_path);
+        let trained_alone = finished_at(&plain, Some(&plain_path));
         let mut state = State::new(&config, &data);
         checkpoint::load(&path, &config, &data, &mut state).unwrap();
         [&path, &plain_path].into_iter().for_each(|path| std::fs::remove_file(path).unwrap());

@@ -11,11 +11,13 @@ use super::record::{EpochLine, LabData, RunOutcome, RunRecord};
 use super::{hsic, run, synthetic};
 use crate::image_set::{DataSet, ImageSet};
 use bitline_golden::dataset::Digits;
+use bitline_golden::network::Network;
 use bitline_golden::random::stream;
 use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-fn digits() -> LabData {
+pub(super) fn digits() -> LabData {
     LabData::of(&ImageSet::of_digits(&Digits::embedded()))
 }
 
@@ -25,11 +27,27 @@ fn config(algorithm: Algorithm, epochs: usize) -> RunConfig {
     config
 }
 
-fn finished(config: &RunConfig) -> RunRecord {
-    match run(config, &digits(), None, &mut |_| (), &AtomicBool::new(false)).unwrap() {
+pub(super) fn finished(config: &RunConfig) -> RunRecord {
+    finished_at(config, None)
+}
+
+/// The record of a run on the digits, with its checkpoint.
+pub(super) fn finished_at(config: &RunConfig, checkpoint: Option<&Path>) -> RunRecord {
+    match run(config, &digits(), checkpoint, &mut |_| (), &AtomicBool::new(false)).unwrap() {
         RunOutcome::Finished(record) => *record,
         RunOutcome::Stopped { done } => panic!("stopped after {done}"),
     }
+}
+
+/// Test rows of the digits that the network classifies.
+pub(super) fn classified(network: &Network) -> usize {
+    let data = digits();
+    let class = |image: &[f32]| {
+        let codes: Vec<u8> = image.iter().map(|pixel| (pixel * 16.0).round() as u8).collect();
+        network.evaluate(&codes).1.class
+    };
+    let images = data.test_pixels.chunks(64).zip(&data.test_labels);
+    images.filter(|(image, label)| class(image) == u16::from(**label)).count()
 }
 
 fn quantized(storage: Storage) -> RunConfig {
@@ -302,20 +320,11 @@ fn deployed_network_classifies_what_the_run_recorded() {
         config.quantization = Some(Quantization { quantizer, bits, range, storage, levels });
         let path = std::env::temp_dir().join(format!("bitline-deployed-{index}-{}.safetensors", std::process::id()));
         let _ = std::fs::remove_file(&path);
-        let RunOutcome::Finished(record) =
-            run(&config, &data, Some(&path), &mut |_| (), &AtomicBool::new(false)).unwrap()
-        else {
-            panic!("nobody stops it")
-        };
+        let record = finished_at(&config, Some(&path));
         let network = deployed::network(&path, &config, &data, "lab", "bitline train").unwrap();
         std::fs::remove_file(&path).unwrap();
         assert!(network.layers.iter().all(|layer| layer.weight_bits <= 4));
-        let class = |image: &[f32]| {
-            let codes: Vec<u8> = image.iter().map(|pixel| (pixel * 16.0).round() as u8).collect();
-            network.evaluate(&codes).1.class
-        };
-        let images = data.test_pixels.chunks(64).zip(&data.test_labels);
-        let correct = images.filter(|(image, label)| class(image) == u16::from(**label)).count();
+        let correct = classified(&network);
         assert_eq!(correct, record.epochs[2].test_correct, "{quantizer:?} {bits} {range:?}");
         assert!(correct > 150, "{quantizer:?} {bits} {range:?} {correct}");
     }
