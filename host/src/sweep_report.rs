@@ -80,7 +80,7 @@ impl SweepReport {
             storages: figures::storages(&groups),
             post_training: post_training::figures(&runs),
             noise: figures::noise(&groups),
-            noise_evaluation: (noise_evaluation::figures(&runs), noise_evaluation::tables(&runs)),
+            noise_evaluation: noise_evaluation::drawn(&runs),
             command,
             grid,
             runs,

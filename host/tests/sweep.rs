@@ -125,6 +125,7 @@ fn shipped_studies_expand_to_what_their_comments_say() {
         ("full-precision", 144),
         ("three-bits", 108),
         ("ptq-qat", 168),
+        ("noise", 20),
         ("slurm-test", 12),
     ] {
         let listed = run(root, &["sweep", "list", &format!("studies/{study}.toml"), "--out", "out/none"]);

@@ -13,6 +13,7 @@ use bitline_golden::deep_machine::DeepMachine;
 use bitline_golden::network::Network;
 use bitline_golden::packed::Level;
 use bitline_golden::random::stream;
+use bitline_tests::measured::{best, median, mnist_folder, processor};
 use bitline_train::image_set::DataSet;
 use ndarray::{Array1, Array2, s};
 use rand::Rng;
@@ -47,16 +48,6 @@ impl Case {
         let start = Instant::now();
         (self.call)();
         self.seconds.push(start.elapsed().as_secs_f64() * self.scale);
-    }
-
-    fn best(&self) -> f64 {
-        self.seconds.iter().copied().fold(f64::INFINITY, f64::min)
-    }
-
-    fn median(&self) -> f64 {
-        let mut sorted = self.seconds.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted[sorted.len() / 2]
     }
 }
 
@@ -183,18 +174,9 @@ fn onnxruntime(sizes: &[usize], images: usize) -> Option<Value> {
     }
 }
 
-/// The processor's name, where Linux tells it.
-fn processor() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    name.map_or("unknown processor".into(), |(_, name)| name.into())
-}
-
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let as_json = arguments.iter().any(|argument| argument == "--json");
-    let data = arguments.iter().position(|a| a == "--data").and_then(|at| arguments.get(at + 1).cloned());
-    let data = data.or_else(|| std::env::var("BITLINE_MNIST").ok());
+    let as_json = std::env::args().any(|argument| argument == "--json");
+    let data = mnist_folder();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if !as_json {
         let level = Level::available().into_iter().max().unwrap_or(Level::Portable);
@@ -216,8 +198,10 @@ fn main() {
         let after = before.as_ref().and_then(|_| onnxruntime(&sizes, images.nrows()));
         let macs: usize = network.layers.iter().map(|l| l.weights.len() * l.windows().height * l.windows().width).sum();
         let gmac = (macs * images.nrows()) as f64 / 1e9;
-        let mut lines: Vec<(String, usize, f64, f64)> =
-            cases.iter().map(|case| (case.system.to_string(), case.threads, case.median(), case.best())).collect();
+        let mut lines: Vec<(String, usize, f64, f64)> = cases
+            .iter()
+            .map(|case| (case.system.to_string(), case.threads, median(&case.seconds), best(&case.seconds)))
+            .collect();
         for threads in [1, 2] {
             let runs = [&before, &after].into_iter().flatten();
             let of =

@@ -10,6 +10,7 @@ use bitline_golden::timing::run_cycles;
 use bitline_golden::virtual_machine::VirtualMachine;
 use bitline_host::engine::{Engine, EngineOptions, start};
 use bitline_host::problem::{Problem, Source};
+use bitline_tests::measured::median;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -35,11 +36,6 @@ fn stepped(machine: &mut dyn VirtualMachine, run_clocks: u64) -> f64 {
         run(machine, run_clocks);
     }
     (machine.clock() - first) as f64 / start.elapsed().as_secs_f64()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn main() {
@@ -70,7 +66,7 @@ fn main() {
             slow.push(stepped(&mut *rusthdl, run_clocks));
             fast.push(stepped(&mut *verilator, run_clocks));
         }
-        let (slow, fast) = (median(slow), median(fast));
+        let (slow, fast) = (median(&slow), median(&fast));
         if json {
             println!(
                 "{{\"bench\":\"verilated stepping\",\"machine\":\"{name}\",\"rounds\":{ROUNDS},\

@@ -8,6 +8,7 @@
 //! machine has other work. Both print the mean loss of their steps, which says that
 //! they did the same: they differ in the starting weights and the order of images.
 
+use bitline_tests::measured::{best, median, mnist_folder, processor};
 use bitline_train::image_set::{DataSet, ImageSet};
 use bitline_train::lab::{Algorithm, Hidden, LabData, RunConfig, RunOutcome, Schedule, run};
 use rand::Rng;
@@ -123,18 +124,6 @@ struct Case {
     loss: f64,
 }
 
-impl Case {
-    fn best(&self) -> f64 {
-        self.seconds.iter().copied().fold(f64::INFINITY, f64::min)
-    }
-
-    fn median(&self) -> f64 {
-        let mut sorted = self.seconds.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted[sorted.len() / 2]
-    }
-}
-
 fn cases(with_pytorch: bool, cores: usize) -> Vec<Case> {
     let case = |system: &str, threads, adam| Case { system: system.into(), threads, adam, seconds: vec![], loss: 0.0 };
     let mut cases = vec![case("the lab", 1, "")];
@@ -148,17 +137,8 @@ fn cases(with_pytorch: bool, cores: usize) -> Vec<Case> {
     cases
 }
 
-/// The processor's name, where Linux tells it.
-fn processor() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    name.map_or("unknown processor".into(), |(_, name)| name.into())
-}
-
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let data = arguments.iter().position(|a| a == "--data").and_then(|at| arguments.get(at + 1).cloned());
-    let (data, what) = images(data.or_else(|| std::env::var("BITLINE_MNIST").ok()).as_deref());
+    let (data, what) = images(mnist_folder().as_deref());
     let steps = data.train_labels.len() / 64;
     let mut pytorch = Pytorch::start(&data);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -188,9 +168,9 @@ fn main() {
             "x",
             "mean loss"
         );
-        let lab = cases[0].best();
+        let lab = best(&cases[0].seconds);
         for case in &cases {
-            let (best, median) = (case.best(), case.median());
+            let (best, median) = (best(&case.seconds), median(&case.seconds));
             let (rate, ratio) = (|seconds: f64| steps as f64 / seconds, best / lab);
             let Case { system, threads, loss, .. } = case;
             println!("{system:<22} {threads:>7} {:>10.0} {:>10.0} {ratio:>6.2} {loss:>10.4}", rate(median), rate(best));

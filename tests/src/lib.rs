@@ -2,4 +2,5 @@
 
 pub mod campaign;
 pub mod differential;
+pub mod measured;
 pub mod noisy_port;

@@ -30,6 +30,7 @@ mod model;
 pub mod quantization;
 pub mod recipe;
 mod softmax_regression;
+pub mod statistics;
 pub mod straight_through;
 pub mod study;
 pub mod sweep;

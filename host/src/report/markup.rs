@@ -67,14 +67,6 @@ pub(crate) fn section(id: &str, title: &str, inside: &str) -> String {
     format!("<section id=\"{id}\"><h2>{title}</h2>\n{inside}</section>\n")
 }
 
-/// Mean and sample standard deviation.
-pub(crate) fn spread(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-    (mean, if values.len() < 2 { 0.0 } else { (squares / (count - 1.0)).sqrt() })
-}
-
 /// The whole page: one file, light or dark as the reader's system is.
 pub(crate) fn document(title: &str, body: &str) -> String {
     format!(

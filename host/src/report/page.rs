@@ -1,10 +1,11 @@
 //! The page around the figures.
 
 use super::figures::{self, Chart, Ink, Level, Line, Mark};
-use super::markup::{details, document, escape, figure, legend, section, spread, table, thousands, words};
+use super::markup::{details, document, escape, figure, legend, section, table, thousands, words};
 use super::{Choice, ReportData, ReportError, SeedResult, SweepData, Training, confusion, s001};
 use bitline_golden::registers::RUN_COUNTERS;
 use bitline_golden::scale_factor::{Sweep, scale_factor_of};
+use bitline_train::statistics::spread;
 use std::fmt::Write as _;
 
 fn percent(part: u32, whole: usize) -> String {

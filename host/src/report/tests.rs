@@ -137,14 +137,6 @@ fn confusion_counts_label_by_class() {
 }
 
 #[test]
-fn spread_is_mean_and_sample_deviation() {
-    let (mean, deviation) = markup::spread(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
-    assert_eq!(mean, 5.0);
-    assert!((deviation - (32.0f64 / 7.0).sqrt()).abs() < 1e-12);
-    assert_eq!(markup::spread(&[3.0]), (3.0, 0.0));
-}
-
-#[test]
 fn thousands_are_apart_by_narrow_spaces() {
     let plain = |n| markup::thousands(n).replace('\u{202f}', " ");
     assert_eq!([plain(0), plain(999), plain(1000), plain(1234567)], ["0", "999", "1 000", "1 234 567"]);

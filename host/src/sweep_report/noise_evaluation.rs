@@ -60,10 +60,9 @@ fn entries(runs: &Runs) -> Vec<Entry> {
     let own = |run: &&LabRun| run.config.held_out == 0 && !run.noise_evaluation.is_empty();
     for run in runs.runs.iter().filter(own) {
         let (network, trained) = (Network::of(&run.config), run.config.noise_sigma);
+        let training = (run.training(), run.config.noise_draws);
         for line in &run.noise_evaluation {
-            let training = RunConfig { noise_evaluation: Vec::new(), post_training: Vec::new(), ..run.config.clone() };
-            let json = serde_json::to_string(&training).expect("plain data");
-            if !seen.insert((json, line.sigma.to_bits())) {
+            if !seen.insert((training.clone(), line.sigma.to_bits())) {
                 continue;
             }
             let is_same = |e: &Entry| (e.trained, e.evaluated) == (trained, line.sigma) && e.network == network;
@@ -106,9 +105,14 @@ fn file(network: &Network) -> String {
     format!("noise-evaluation-{}-{}", name(&network.data_set), network.algorithm)
 }
 
-/// A figure a set and algorithm: a panel a network, a line a sigma of training.
-pub fn figures(runs: &Runs) -> Vec<Panels> {
+/// The figures and their numbers.
+pub fn drawn(runs: &Runs) -> (Vec<Panels>, Vec<Table>) {
     let entries = entries(runs);
+    (figures(&entries), tables(&entries))
+}
+
+/// A figure a set and algorithm: a panel a network, a line a sigma of training.
+fn figures(entries: &[Entry]) -> Vec<Panels> {
     let figure = |same: &[Entry]| {
         let trained = sorted(same.iter().map(|entry| entry.trained));
         let panel = |own: &[Entry]| {
@@ -138,12 +142,11 @@ pub fn figures(runs: &Runs) -> Vec<Panels> {
             panels: same.chunk_by(|a, b| a.network == b.network).map(panel).collect(),
         }
     };
-    together(&entries).map(figure).collect()
+    together(entries).map(figure).collect()
 }
 
 /// The figures' numbers: a row a network and sigma of training, a column a sigma of evaluation, S002's number below ours.
-pub fn tables(runs: &Runs) -> Vec<Table> {
-    let entries = entries(runs);
+fn tables(entries: &[Entry]) -> Vec<Table> {
     let table = |same: &[Entry]| {
         let sigmas = sorted(same.iter().map(|entry| entry.evaluated));
         let mut head: Vec<String> = ["network", "sigma of training"].map(String::from).into();
@@ -178,5 +181,5 @@ pub fn tables(runs: &Runs) -> Vec<Table> {
             plain,
         }
     };
-    together(&entries).map(table).collect()
+    together(entries).map(table).collect()
 }

@@ -4,12 +4,12 @@
 //! choose on the test images. A run that left the numbers has none.
 
 use super::SweepReportError;
-use crate::report::markup::spread;
 use bitline_train::idx::sha256;
 use bitline_train::image_set::DataSet;
 use bitline_train::lab::{
     Algorithm, EpochLine, Hidden, NoiseLine, PostTrainingLine, Quantizer, Range, RunConfig, Storage,
 };
+use bitline_train::statistics::spread;
 use bitline_train::sweep::record::{self, Record};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -218,6 +218,15 @@ impl LabRun {
             last.map_or_else(Default::default, |line| (line.post_training, line.noise_evaluation));
         Ok(Self { config, accuracy, post_training, noise_evaluation, file: file.into(), record })
     }
+
+    /// What was trained: the configuration in JSON, without what is evaluated afterwards, which changes no training.
+    pub(super) fn training(&self) -> String {
+        let RunConfig { data_set, hidden, algorithm, .. } = self.config;
+        let RunConfig { post_training, noise_evaluation, noise_draws, .. } =
+            RunConfig::new(data_set, hidden, algorithm, 1);
+        let config = RunConfig { post_training, noise_evaluation, noise_draws, ..self.config.clone() };
+        serde_json::to_string(&config).expect("plain data")
+    }
 }
 
 impl Runs {
@@ -269,13 +278,7 @@ impl Runs {
         let mut runs: Vec<&LabRun> = self.runs.iter().collect();
         runs.sort_by_key(|run| std::cmp::Reverse(run.post_training.len()));
         let mut seen = HashSet::new();
-        let training = |run: &LabRun| {
-            let without = RunConfig::new(run.config.data_set, run.config.hidden, run.config.algorithm, 1);
-            let RunConfig { post_training, noise_evaluation, noise_draws, .. } = without;
-            let config = RunConfig { post_training, noise_evaluation, noise_draws, ..run.config.clone() };
-            (serde_json::to_string(&config).expect("plain data"), run.record.data_sha256.clone())
-        };
-        runs.retain(|run| seen.insert(training(run)));
+        runs.retain(|run| seen.insert((run.training(), run.record.data_sha256.clone())));
         runs.sort_by(|a, b| a.record.identity.cmp(&b.record.identity));
         runs
     }

@@ -8,6 +8,7 @@ use super::config::RunConfig;
 use super::model::{Model, Trace};
 use crate::TrainError;
 use crate::error::refuse;
+use crate::statistics::spread;
 use bitline_golden::random::stream;
 use serde::{Deserialize, Serialize};
 
@@ -28,10 +29,7 @@ impl NoiseLine {
     pub fn mean_and_deviation(&self) -> (f64, f64) {
         let percent: Vec<f64> =
             self.test_correct.iter().map(|correct| *correct as f64 * 100.0 / self.test_images as f64).collect();
-        let count = percent.len() as f64;
-        let mean = percent.iter().sum::<f64>() / count;
-        let squares: f64 = percent.iter().map(|percent| (percent - mean).powi(2)).sum();
-        (mean, if percent.len() < 2 { 0.0 } else { (squares / (count - 1.0)).sqrt() })
+        spread(&percent)
     }
 }
 
