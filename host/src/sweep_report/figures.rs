@@ -2,7 +2,7 @@
 
 use super::grid::{Grid, Place};
 use super::panels::{INKS, Line, Panel, Panels, Stroke};
-use super::runs::{Cell, Group, Setting, Weights, name};
+use super::runs::{Cell, Group, Setting, Weights, name, without_learning_rate};
 use super::s003::{BITS, QUANTIZERS, RANGES, title};
 use bitline_train::image_set::DataSet;
 use bitline_train::lab::{Algorithm, Hidden, Quantizer, Range, Storage};
@@ -61,7 +61,7 @@ pub fn bits(grid: &Grid, data_set: DataSet) -> Option<Panels> {
     })
 }
 
-/// What runs of one comparison have in common.
+/// What runs of one comparison have in common: storages want learning rates of their own, so that is not of it.
 #[derive(Debug, Clone, PartialEq)]
 struct Common {
     data_set: DataSet,
@@ -72,79 +72,100 @@ struct Common {
     range: Range,
 }
 
-/// Where weights live, against bits: a figure a set and recipe, of those networks of which two storages or more were recorded.
+/// A point of a comparison.
+struct Stored<'a> {
+    common: Common,
+    storage: Storage,
+    learning_rate: String,
+    bits: usize,
+    cell: &'a Cell,
+}
+
+fn stored(group: &Group) -> Option<Stored<'_>> {
+    let Setting { data_set, hidden, algorithm, weights, noise_sigma } = group.setting;
+    let Weights { quantizer, range, storage, bits } = weights?;
+    if noise_sigma != 0.0 || quantizer == Quantizer::Levels {
+        return None;
+    }
+    let (learning_rate, recipe) = without_learning_rate(&group.recipe);
+    let common = Common { data_set, recipe, hidden, algorithm, quantizer, range };
+    Some(Stored { common, storage, learning_rate, bits, cell: &group.cell })
+}
+
+/// Where weights live, against bits: a figure a set and recipe, of those networks of which two storages or more were recorded. A
+/// line is of a storage and learning rate, which it names where the figure has several.
 pub fn storages(groups: &[Group]) -> Vec<Panels> {
-    let is_one = |group: &&Group| {
-        let weights = group.setting.weights;
-        group.setting.noise_sigma == 0.0 && weights.is_some_and(|w| w.quantizer != Quantizer::Levels)
-    };
-    let mut commons: Vec<Common> = Vec::new();
-    let own: Vec<(Common, Weights, &Cell)> = groups
-        .iter()
-        .filter(is_one)
-        .map(|group| {
-            let Setting { data_set, hidden, algorithm, weights, .. } = group.setting;
-            let weights = weights.expect("filtered");
-            let Weights { quantizer, range, .. } = weights;
-            let recipe = group.recipe.clone();
-            (Common { data_set, recipe, hidden, algorithm, quantizer, range }, weights, &group.cell)
-        })
-        .collect();
-    for (common, ..) in &own {
-        let storage = |s: Storage| own.iter().any(|(c, w, _)| c == common && w.storage == s);
-        if !commons.contains(common) && STORAGES.into_iter().filter(|s| storage(*s)).count() > 1 {
-            commons.push(common.clone());
+    let own: Vec<Stored> = groups.iter().filter_map(stored).collect();
+    let mut commons: Vec<&Common> = Vec::new();
+    for Stored { common, .. } in &own {
+        let is_there = |s: &Storage| own.iter().any(|other| other.common == *common && other.storage == *s);
+        if !commons.contains(&common) && STORAGES.iter().filter(|s| is_there(s)).count() > 1 {
+            commons.push(common);
         }
     }
-    let order = |c: &Common| {
+    commons.sort_by_key(|c| {
         let algorithm = Algorithm::ALL.iter().position(|a| *a == c.algorithm);
-        (
-            name(&c.data_set),
-            c.recipe.clone(),
-            c.hidden.layers,
-            c.hidden.units,
-            algorithm,
-            name(&c.quantizer),
-            name(&c.range),
-        )
-    };
-    commons.sort_by_key(order);
+        let Hidden { layers, units } = c.hidden;
+        (name(&c.data_set), &c.recipe, layers, units, algorithm, name(&c.quantizer), name(&c.range))
+    });
     let mut figures = Vec::new();
     for same in commons.chunk_by(|a, b| (a.data_set, &a.recipe) == (b.data_set, &b.recipe)) {
-        let panel = |common: &Common| {
-            let line = |(storage, ink): (Storage, _)| {
-                let mine = |(c, w, cell): &(Common, Weights, &Cell)| {
-                    (c == common && w.storage == storage).then(|| (w.bits as f64, (*cell).clone()))
-                };
-                let mut points: Vec<(f64, Cell)> = own.iter().filter_map(mine).collect();
-                points.sort_by(|a, b| a.0.total_cmp(&b.0));
-                let stroke = Stroke { label: name(&storage), ink, dashed: false };
-                (!points.is_empty()).then_some(Line { stroke, points })
-            };
-            let Common { hidden, algorithm, quantizer, range, .. } = common;
-            Panel {
-                title: format!("{algorithm}, {hidden}, {}, {}", name(quantizer), name(range)),
-                lines: STORAGES.into_iter().zip(INKS).filter_map(line).collect(),
-            }
-        };
-        let data_set = same[0].data_set;
-        let mut ticks = bit_ticks();
-        ticks.pop();
-        figures.push(Panels {
-            name: numbered(&figures, &format!("storage-{}", name(&data_set))),
-            caption: format!(
-                "Where weights live, on {}: in place and rounded to the nearest level, in place and rounded stochastically, or \
-                 latent in full precision. Recipe: {}.",
-                title(data_set),
-                same[0].recipe
-            ),
-            x_title: "bits",
-            ticks,
-            last_apart: false,
-            panels: same.iter().map(panel).collect(),
-        });
+        let figure = storages_of_recipe(same, &own, &figures);
+        figures.push(figure);
     }
     figures
+}
+
+/// The figure of comparisons that have set and recipe in common.
+fn storages_of_recipe(same: &[&Common], own: &[Stored], before: &[Panels]) -> Panels {
+    let own: Vec<&Stored> = own.iter().filter(|point| same.contains(&&point.common)).collect();
+    let mut rates: Vec<(Storage, &str)> =
+        own.iter().map(|point| (point.storage, point.learning_rate.as_str())).collect();
+    rates.sort_by_key(|(storage, rate)| (STORAGES.iter().position(|s| s == storage), *rate));
+    rates.dedup();
+    let mut all_rates: Vec<&str> = rates.iter().map(|(_, rate)| *rate).collect();
+    all_rates.sort_unstable();
+    all_rates.dedup();
+    // A storage keeps its colour; its further rates are dashed.
+    let stroke = |place: usize| {
+        let (storage, rate) = rates[place];
+        let ink = STORAGES.into_iter().zip(INKS).find(|(s, _)| *s == storage).expect("all are listed").1;
+        let label = if all_rates.len() == 1 { name(&storage) } else { format!("{}, rate {rate}", name(&storage)) };
+        Stroke { label, ink, dashed: rates[..place].iter().any(|(s, _)| *s == storage) }
+    };
+    let panel = |common: &&Common| {
+        let line = |place: usize| {
+            let mine = |point: &&&Stored| {
+                point.common == **common && (point.storage, point.learning_rate.as_str()) == rates[place]
+            };
+            let mut points: Vec<(f64, Cell)> =
+                own.iter().filter(mine).map(|point| (point.bits as f64, point.cell.clone())).collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            (!points.is_empty()).then(|| Line { stroke: stroke(place), points })
+        };
+        let Common { hidden, algorithm, quantizer, range, .. } = common;
+        Panel {
+            title: format!("{algorithm}, {hidden}, {}, {}", name(quantizer), name(range)),
+            lines: (0..rates.len()).filter_map(line).collect(),
+        }
+    };
+    let data_set = same[0].data_set;
+    let mut ticks = bit_ticks();
+    ticks.pop();
+    Panels {
+        name: numbered(before, &format!("storage-{}", name(&data_set))),
+        caption: format!(
+            "Where weights live, on {}: in place and rounded to the nearest level, in place and rounded stochastically, or \
+             latent in full precision. Recipe: {}; learning rate {}.",
+            title(data_set),
+            same[0].recipe,
+            all_rates.join(" or ")
+        ),
+        x_title: "bits",
+        ticks,
+        last_apart: false,
+        panels: same.iter().map(panel).collect(),
+    }
 }
 
 /// A name that no figure before has: `storage-mnist`, `storage-mnist-2`.

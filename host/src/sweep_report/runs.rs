@@ -179,6 +179,13 @@ pub fn recipe(config: &RunConfig) -> String {
     words.join(", ")
 }
 
+/// A recipe's learning rate, and what is left of the recipe.
+pub fn without_learning_rate(recipe: &str) -> (String, String) {
+    let (rate, rest): (Vec<&str>, Vec<&str>) =
+        recipe.split(", ").partition(|words| words.starts_with("learning_rate "));
+    (rate.join("").replace("learning_rate ", ""), rest.join(", "))
+}
+
 /// Percent.
 pub(super) fn accuracy_of(correct: usize, images: usize) -> f64 {
     correct as f64 * 100.0 / images as f64

@@ -246,17 +246,32 @@ fn storages_and_noise_are_drawn_where_two_or_more_are_recorded() {
         quantization["storage"] = storage.into();
         records.push(record(json!({ "quantization": quantization, "gain": "fan-in" }), Some(correct)));
     }
+    // On another set every storage has a rate that suits it.
+    for (storage, rate, correct) in [("latent", 0.01, 8800), ("in-place", 0.01, 5000), ("in-place", 0.003, 4000)] {
+        let mut quantization = weights("uniform-symm", "global", 3);
+        quantization["storage"] = storage.into();
+        let config = json!({ "quantization": quantization, "data_set": "fashion-mnist", "learning_rate": rate });
+        records.push(record(config, Some(correct)));
+    }
     for (sigma, correct) in [(0.0, 9800), (0.5, 9000)] {
         records.push(record(json!({ "noise_sigma": sigma }), Some(correct)));
     }
     let report = report("storages", &records);
-    let [storages] = &report.storages[..] else { panic!("{:?}", report.storages) };
+    let [of_fashion, storages] = &report.storages[..] else { panic!("{:?}", report.storages) };
     let title = "\"backpropagation, 2x100, uniform-symm, global\"";
     let lines = format!(
         "panel,line,x,mean_percent,deviation_points,seeds,diverged\n{title},in-place,3,30.00,,1,0\n\
          {title},in-place-stochastic,3,95.00,,1,0\n{title},latent,3,97.00,,1,0\n"
     );
     assert_eq!(storages.csv(), lines);
+    let lines = format!(
+        "panel,line,x,mean_percent,deviation_points,seeds,diverged\n{title},\"in-place, rate 0.003\",3,40.00,,1,0\n\
+         {title},\"in-place, rate 0.01\",3,50.00,,1,0\n{title},\"latent, rate 0.01\",3,88.00,,1,0\n"
+    );
+    assert_eq!(of_fashion.csv(), lines);
+    let dashed: Vec<bool> = of_fashion.panels[0].lines.iter().map(|line| line.stroke.dashed).collect();
+    assert_eq!(dashed, [false, true, false]);
+    assert!(of_fashion.caption.ends_with("learning rate 0.003 or 0.01."), "{}", of_fashion.caption);
     let [noise] = &report.noise[..] else { panic!("{:?}", report.noise) };
     assert!(noise.csv().ends_with(
         "\n2x100,\"backpropagation, full precision\",0,98.00,,1,0\n2x100,\"backpropagation, full precision\",0.5,90.00,,1,0\n"
