@@ -17,6 +17,12 @@ pub enum SweepReportError {
         /// The file.
         file: PathBuf,
     },
+    /// A study in place of records.
+    #[error("{file} is a study; give the folder that `bitline sweep run` wrote its records into, or its records file")]
+    Study {
+        /// The file.
+        file: PathBuf,
+    },
     /// No record in any file.
     #[error("{files} hold no run; run `bitline sweep run` first")]
     Empty {

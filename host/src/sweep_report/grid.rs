@@ -22,7 +22,7 @@ pub struct Place {
     pub bits: usize,
 }
 
-/// Which recipe's runs stand in the grid for an algorithm on a set, and how many groups of others do not.
+/// A recipe whose runs stand in the grid for an algorithm on a set, and how many runs of others do not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
     /// Set of images.
@@ -31,9 +31,11 @@ pub struct Choice {
     pub algorithm: Algorithm,
     /// Whether these are its quantized runs.
     pub quantized: bool,
-    /// The recipe that most settings have.
+    /// The architectures that stand in the grid with this recipe.
+    pub hidden: Vec<Hidden>,
+    /// Every other setting, as [`super::runs::recipe`] has it.
     pub recipe: String,
-    /// Runs of other recipes, which the grid leaves out.
+    /// Runs of these architectures with other recipes, which the grid leaves out.
     pub left_out: usize,
 }
 
@@ -56,7 +58,9 @@ pub(super) fn belongs(setting: &Setting) -> bool {
 
 impl Grid {
     /// Take those groups that are of S003's kind: no noise, full precision or ASYMM or SYMM in place. Where they have several
-    /// recipes, an algorithm on a set stands with the recipe of most settings, at equality of most runs; the others are counted.
+    /// recipes, one stands in the grid and the runs of the others are counted: in full precision for each architecture that of most
+    /// runs, and of those with as many, that of most architectures; quantized, for all architectures of an algorithm on a set that of
+    /// most settings, and of those with as many, that of most runs.
     pub fn new(groups: &[Group]) -> Self {
         let own: Vec<&Group> = groups.iter().filter(|group| belongs(&group.setting)).collect();
         let mut architectures = ARCHITECTURES.to_vec();
@@ -73,36 +77,24 @@ impl Grid {
             .chain([DataSet::Digits])
             .filter(|set| own.iter().any(|group| group.setting.data_set == *set))
             .collect();
-        for (data_set, algorithm, quantized) in data_sets
-            .iter()
-            .flat_map(|set| Algorithm::ALL.map(|algorithm| (*set, algorithm)))
-            .flat_map(|(set, algorithm)| [(set, algorithm, false), (set, algorithm, true)])
+        for (data_set, algorithm) in data_sets.iter().flat_map(|set| Algorithm::ALL.map(|algorithm| (*set, algorithm)))
         {
-            let mine = |group: &&&Group| {
-                let setting = &group.setting;
-                setting.data_set == data_set && setting.algorithm == algorithm && setting.weights.is_some() == quantized
-            };
-            let mine: Vec<&Group> = own.iter().filter(mine).copied().collect();
-            let mut recipes: Vec<&str> = mine.iter().map(|group| group.recipe.as_str()).collect();
-            recipes.sort_unstable();
-            recipes.dedup();
-            let of =
-                |recipe: &str| -> Vec<&Group> { mine.iter().filter(|group| group.recipe == recipe).copied().collect() };
-            let weight = |recipe: &str| {
-                let own = of(recipe);
-                (own.len(), own.iter().map(|group| group.cell.runs()).sum::<usize>())
-            };
-            // Of equals, the first in the alphabet: `max_by_key` would take the last.
-            let Some(recipe) = recipes.iter().rev().max_by_key(|recipe| weight(recipe)) else { continue };
-            let all: usize = mine.iter().map(|group| group.cell.runs()).sum();
-            choices.push(Choice {
-                data_set,
-                algorithm,
-                quantized,
-                recipe: (*recipe).to_string(),
-                left_out: all - weight(recipe).1,
-            });
-            kept.extend(of(recipe).into_iter().cloned());
+            for quantized in [false, true] {
+                let mine = |group: &&&Group| {
+                    let setting = &group.setting;
+                    (setting.data_set, setting.algorithm, setting.weights.is_some()) == (data_set, algorithm, quantized)
+                };
+                let mine: Vec<&Group> = own.iter().filter(mine).copied().collect();
+                let chosen = if quantized { of_most_settings(&mine) } else { of_most_runs(&mine, &architectures) };
+                for (recipe, hidden) in chosen {
+                    let of_these = mine.iter().filter(|group| hidden.contains(&group.setting.hidden));
+                    let (stand, others): (Vec<&Group>, Vec<&Group>) =
+                        of_these.copied().partition(|group| group.recipe == recipe);
+                    let left_out = runs_of(&others);
+                    kept.extend(stand.into_iter().cloned());
+                    choices.push(Choice { data_set, algorithm, quantized, hidden, recipe: recipe.into(), left_out });
+                }
+            }
         }
         Self { architectures, data_sets, choices, groups: kept }
     }
@@ -186,6 +178,48 @@ impl Grid {
     pub fn has_quantized(&self, data_set: DataSet) -> bool {
         self.groups.iter().any(|group| group.setting.data_set == data_set && group.setting.weights.is_some())
     }
+}
+
+fn runs_of(groups: &[&Group]) -> usize {
+    groups.iter().map(|group| group.cell.runs()).sum()
+}
+
+/// The recipe that weighs most; of equals, the first in the alphabet.
+fn heaviest<'a, W: Ord>(groups: &[&'a Group], weight: impl Fn(&str) -> W) -> Option<&'a str> {
+    let mut recipes: Vec<&str> = groups.iter().map(|group| group.recipe.as_str()).collect();
+    recipes.sort_unstable();
+    recipes.dedup();
+    // `max_by_key` takes the last of equals.
+    recipes.into_iter().rev().max_by_key(|recipe| weight(recipe))
+}
+
+fn of_recipe<'a>(groups: &[&'a Group], recipe: &str) -> Vec<&'a Group> {
+    groups.iter().filter(|group| group.recipe == recipe).copied().collect()
+}
+
+/// One recipe for all architectures of an algorithm on a set.
+fn of_most_settings<'a>(mine: &[&'a Group]) -> Vec<(&'a str, Vec<Hidden>)> {
+    let weight = |recipe: &str| {
+        let own = of_recipe(mine, recipe);
+        (own.len(), runs_of(&own))
+    };
+    let all = mine.iter().map(|group| group.setting.hidden).collect();
+    heaviest(mine, weight).map(|recipe| (recipe, all)).into_iter().collect()
+}
+
+/// A recipe for each architecture, those that share one together.
+fn of_most_runs<'a>(mine: &[&'a Group], architectures: &[Hidden]) -> Vec<(&'a str, Vec<Hidden>)> {
+    let mut chosen: Vec<(&str, Vec<Hidden>)> = Vec::new();
+    for hidden in architectures {
+        let here: Vec<&Group> = mine.iter().filter(|group| group.setting.hidden == *hidden).copied().collect();
+        let weight = |recipe: &str| (runs_of(&of_recipe(&here, recipe)), of_recipe(mine, recipe).len());
+        let Some(recipe) = heaviest(&here, weight) else { continue };
+        match chosen.iter_mut().find(|(known, _)| *known == recipe) {
+            Some((_, all)) => all.push(*hidden),
+            None => chosen.push((recipe, vec![*hidden])),
+        }
+    }
+    chosen
 }
 
 /// A place in words, but for its bits.

@@ -9,6 +9,7 @@ use super::tables::{MISSING, percent};
 use crate::report::ReportError;
 use crate::report::markup::{details, document, escape, figure, section, table, thousands, words};
 use bitline_train::image_set::DataSet;
+use bitline_train::lab::Hidden;
 use std::collections::BTreeSet;
 
 /// The page.
@@ -155,16 +156,19 @@ fn completeness(report: &SweepReport) -> String {
         );
     }
     let rows: Vec<Vec<String>> = report.grid.choices.iter().map(choice).collect();
-    text += "<p>Runs of different recipes are never averaged. Where there are several, the tables and hypotheses take the one below, that of \
-             most settings.</p>\n";
-    text + &details("The recipes", &table(&words(&["set", "algorithm", "weights", "runs of others", "recipe"]), &rows))
+    text += "<p>Runs of different recipes are never averaged. Where there are several, the tables and hypotheses take those below: in full \
+             precision for each architecture that of most runs, quantized for all that of most settings.</p>\n";
+    let head = words(&["set", "algorithm", "weights", "architectures", "runs of others", "recipe"]);
+    text + &details("The recipes", &table(&head, &rows))
 }
 
 fn choice(choice: &Choice) -> Vec<String> {
+    let architectures: BTreeSet<String> = choice.hidden.iter().map(Hidden::to_string).collect();
     vec![
         title(choice.data_set).into(),
         choice.algorithm.to_string(),
         if choice.quantized { "quantized" } else { "full precision" }.into(),
+        architectures.into_iter().collect::<Vec<_>>().join(" "),
         choice.left_out.to_string(),
         escape(&choice.recipe),
     ]

@@ -248,6 +248,9 @@ impl Runs {
             if !path.exists() {
                 return Err(SweepReportError::Absent { file: path });
             }
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                return Err(SweepReportError::Study { file: path });
+            }
             let contents = record::read(&path)?;
             let bytes = std::fs::read(&path).map_err(|_| SweepReportError::Absent { file: path.clone() })?;
             files.push(RecordsFile {

@@ -138,6 +138,26 @@ fn runs_of_two_recipes_are_not_averaged() {
 }
 
 #[test]
+fn each_architecture_stands_in_full_precision_with_its_own_recipe() {
+    let tuned = |changes: Value| {
+        let mut config = json!({ "hidden": "1x4", "activation": "tanh" });
+        config.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        record(config, Some(8800))
+    };
+    let mut records = seeds(&[Some(9800), Some(9800)]);
+    records.extend([record(json!({ "hidden": "1x4" }), Some(7000)), tuned(json!({})), tuned(json!({ "seed": 1 }))]);
+    // As many runs as the first recipe, whose architectures are more.
+    records.extend([0, 1].map(|seed| record(json!({ "gain": "fan-in", "seed": seed }), Some(9700))));
+    let report = report("own-recipes", &records);
+    let table = report.full_precision[0].csv();
+    assert!(table.contains("\n1x4,backpropagation,88.00,0.00,2,0,87.07,+0.93\n"), "{table}");
+    assert!(table.contains("\n2x100,backpropagation,98.00,0.00,2,0,98.18,-0.18\n"), "{table}");
+    let [tanh, relu] = &report.grid.choices[..] else { panic!("{:?}", report.grid.choices) };
+    assert_eq!((tanh.hidden[0].to_string(), tanh.left_out), ("1x4".into(), 1));
+    assert_eq!((relu.hidden[0].to_string(), relu.left_out), ("2x100".into(), 2));
+}
+
+#[test]
 fn recipe_leaves_out_the_settings_of_other_algorithms() {
     let of = |changes: Value| {
         let config: RunConfig = serde_json::from_value(record(changes, Some(1)).config).unwrap();
@@ -352,6 +372,11 @@ fn records_that_are_damaged_absent_or_at_odds_are_refused() {
             absent.display()
         )
     );
+    let study = scratch.0.join("study.toml");
+    std::fs::write(&study, "name = \"study\"\n").unwrap();
+    assert!(told(&[&study]).ends_with(
+        "study.toml is a study; give the folder that `bitline sweep run` wrote its records into, or its records file"
+    ));
     let empty = scratch.file("empty.jsonl", &[]);
     assert_eq!(told(&[&empty]), format!("{} hold no run; run `bitline sweep run` first", empty.display()));
 
