@@ -15,6 +15,8 @@ use ndarray::Array2;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 /// Version of the format that this build writes and reads.
@@ -257,7 +259,7 @@ pub fn history_tensors(history: &[EpochRecord]) -> Vec<OwnedTensor> {
     ]
 }
 
-/// Write `bytes` beside `path`, then rename, so that a reader never sees half a file.
+/// Write `bytes` beside `path` and onto the disk, then rename: a reader never sees half a file, nor does one after a power cut.
 ///
 /// # Errors
 /// [`NetworkError::Io`].
@@ -269,7 +271,16 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), NetworkError> {
         action: "written",
         reason: e.to_string(),
     };
-    std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).map_err(|e| {
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)?;
+        // The new name is on the disk when its folder is.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|e| {
         let _ = std::fs::remove_file(&beside);
         failed(e)
     })
