@@ -100,14 +100,14 @@ fn h2(grid: &Grid) -> Finding {
     let [global, local] = &of_range;
     Finding {
         name: "h2",
-        statement: "H2: weights can be quantized down to 6 or 7 bits",
+        statement: "H2: 6 or 7 bits are the limit of quantization",
         s003: "confirmed: 7 or 8 bits with a global range, which it judges by; fewer with a local one",
         rule: format!(
             "Bits needed: the fewest from which on, up to 8, a network loses at most {USABLE_POINTS} points to its own full precision. Holds if \
-             their median is 6 or more with a global range."
+             their median is 6 to 8 with a global range: fewer would be no limit there, and more would leave nothing to quantize to."
         ),
         measured: format!("The median is {} with a global range and {} with a local one.", word(global), word(local)),
-        verdict: Verdict::of(median(global).map(|bits| bits >= 6)),
+        verdict: Verdict::of(median(global).map(|bits| (6..=8).contains(&bits))),
         table: sheet("h2", &head, rows),
     }
 }

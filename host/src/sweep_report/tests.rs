@@ -125,6 +125,24 @@ fn quantized_table_and_figure_have_the_difference_to_full_precision() {
 }
 
 #[test]
+fn limit_of_bits_is_neither_below_six_nor_beyond_eight() {
+    for (least, expected) in
+        [(5, Verdict::DoesNotHold), (6, Verdict::Holds), (8, Verdict::Holds), (9, Verdict::DoesNotHold)]
+    {
+        let mut records = seeds(&[Some(9800)]);
+        for bits in s003::BITS {
+            let correct = if bits >= least { 9700 } else { 2000 };
+            let quantization = weights("uniform-symm", "global", bits);
+            records.push(record(json!({ "quantization": quantization }), Some(correct)));
+        }
+        let report = report(&format!("limit-{least}"), &records);
+        let word = if least > 8 { "more than 8".to_string() } else { least.to_string() };
+        let told = format!("The median is {word} with a global range and not recorded with a local one.");
+        assert_eq!(verdict(&report, "h2"), (expected, told));
+    }
+}
+
+#[test]
 fn runs_of_two_recipes_are_not_averaged() {
     let mut records = seeds(&[Some(9800), Some(9810)]);
     records.push(record(json!({ "learning_rate": 0.5 }), Some(1000)));
