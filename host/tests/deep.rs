@@ -168,3 +168,14 @@ fn every_machine_has_problems_that_fit_it() {
         assert!(layers.iter().any(|count| *count > 1), "{name}");
     }
 }
+
+/// At the clock `kws` is described for, 25 MHz: 13.7 ms.
+#[test]
+fn image_of_s000_takes_less_than_20_ms() {
+    let machine = named("kws");
+    let set = DeepProblemSet { machine: &machine, seed: 1, random: 0, images: 1, data: None };
+    let problem = set.make("network/s000-made-up/1").unwrap().problem;
+    let mapping = Mapping::new(problem.network.as_ref().unwrap(), &problem);
+    assert_eq!((mapping.cycles, mapping.macs), (343_388, 83_347_936));
+    assert!(mapping.busy_share >= 0.6 && mapping.cycles as f64 / f64::from(mapping.clock_hz) < 0.020, "{mapping:?}");
+}
