@@ -112,6 +112,8 @@ pub struct Summary {
     pub block_rams: Share,
     /// The design they are of.
     pub design: String,
+    /// Version of every tool that took part.
+    pub tools: BTreeMap<String, String>,
 }
 
 /// One summary for each board and machine, in the records' order. Seeds without a placement count as tried only.
@@ -135,6 +137,7 @@ pub fn summaries(records: &[Record]) -> Vec<Summary> {
             flip_flops: pair[0].cells.flip_flops,
             block_rams: share(|usage| usage.block_rams),
             design: pair[0].design.clone(),
+            tools: pair[0].tools.clone(),
         });
     }
     summaries
@@ -173,7 +176,8 @@ pub fn table(records: &[Record]) -> Result<String, BoardError> {
          image | images/s | GMAC/s | images/s at the slowest seed's clock | bit operations a clock per logic cell |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
-    for row in summaries(records) {
+    let rows = summaries(records);
+    for row in &rows {
         let board = Board::named(&row.board)?;
         let megahertz = |hertz: u64| format!("{:.1}", hertz as f64 / 1e6);
         let share = |share: Share| format!("{} of {} ({} %)", share.used, share.available, share.percent());
@@ -218,11 +222,11 @@ pub fn table(records: &[Record]) -> Result<String, BoardError> {
         )
         .expect("a string takes everything");
     }
-    let designs: Vec<_> = records
-        .chunk_by(|a, b| a.board == b.board && a.machine == b.machine)
-        .map(|pair| {
-            let tools: Vec<_> = pair[0].tools.values().filter_map(|version| short(version)).collect();
-            format!("{} on {} `{}` ({})", pair[0].machine, pair[0].board, pair[0].design, tools.join(", "))
+    let designs: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let tools: Vec<_> = row.tools.values().filter_map(|version| short(version)).collect();
+            format!("{} on {} `{}` ({})", row.machine, row.board, row.design, tools.join(", "))
         })
         .collect();
     writeln!(text, "\nDesigns and tools: {}.", designs.join("; ")).expect("a string takes everything");

@@ -12,6 +12,7 @@ use bitline_host::engine::{Engine, EngineOptions, start};
 use bitline_host::problem::{Problem, Source};
 use bitline_tests::measured::median;
 use std::collections::VecDeque;
+use std::path::Path;
 use std::time::Instant;
 
 /// Rounds, the two by turns.
@@ -39,8 +40,8 @@ fn stepped(machine: &mut dyn VirtualMachine, run_clocks: u64) -> f64 {
 }
 
 fn main() {
-    // Cargo runs a bench in its crate's folder; models that are compiled are kept with all others, in the root's out/verilated.
-    std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).expect("the repository is there");
+    // Cargo runs a bench in its crate's folder.
+    let work = Path::new(env!("CARGO_MANIFEST_DIR")).join("../out/verilated");
     let json = std::env::args().any(|argument| argument == "--json");
     if !json {
         println!("The same machine behind its UART while images run, median of {ROUNDS} rounds, clocks a second");
@@ -51,7 +52,7 @@ fn main() {
         let images = machine.slots;
         let problem = Problem::new(machine.clone(), &Source::MadeUp(1), Some(images)).expect("as many images as slots");
         let made = |engine| {
-            let options = EngineOptions { engine, wire: true, ..EngineOptions::default() };
+            let options = EngineOptions { engine, wire: true, work: work.clone(), ..EngineOptions::default() };
             start(&machine, &options, Some(&problem)).unwrap_or_else(|e| {
                 eprintln!("{e}");
                 std::process::exit(2)

@@ -276,14 +276,21 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), NetworkError> {
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&beside, path)?;
-        // The new name is on the disk when its folder is.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
+        sync_folder(path)
     };
     write().map_err(|e| {
         let _ = std::fs::remove_file(&beside);
         failed(e)
     })
+}
+
+/// Put a file's name onto the disk: it is there when its folder is.
+///
+/// # Errors
+/// Those of the folder.
+pub fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 /// Read a whole file.

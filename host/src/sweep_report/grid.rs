@@ -31,7 +31,7 @@ pub struct Choice {
     pub algorithm: Algorithm,
     /// Whether these are its quantized runs.
     pub quantized: bool,
-    /// The architectures that stand in the grid with this recipe.
+    /// The architectures it was chosen for.
     pub hidden: Vec<Hidden>,
     /// Every other setting, as [`super::runs::recipe`] has it.
     pub recipe: String,
@@ -85,7 +85,11 @@ impl Grid {
                     (setting.data_set, setting.algorithm, setting.weights.is_some()) == (data_set, algorithm, quantized)
                 };
                 let mine: Vec<&Group> = own.iter().filter(mine).copied().collect();
-                let chosen = if quantized { of_most_settings(&mine) } else { of_most_runs(&mine, &architectures) };
+                let chosen = if quantized {
+                    of_most_settings(&mine, &architectures)
+                } else {
+                    of_most_runs(&mine, &architectures)
+                };
                 for (recipe, hidden) in chosen {
                     let of_these = mine.iter().filter(|group| hidden.contains(&group.setting.hidden));
                     let (stand, others): (Vec<&Group>, Vec<&Group>) =
@@ -198,12 +202,13 @@ fn of_recipe<'a>(groups: &[&'a Group], recipe: &str) -> Vec<&'a Group> {
 }
 
 /// One recipe for all architectures of an algorithm on a set.
-fn of_most_settings<'a>(mine: &[&'a Group]) -> Vec<(&'a str, Vec<Hidden>)> {
+fn of_most_settings<'a>(mine: &[&'a Group], architectures: &[Hidden]) -> Vec<(&'a str, Vec<Hidden>)> {
     let weight = |recipe: &str| {
         let own = of_recipe(mine, recipe);
         (own.len(), runs_of(&own))
     };
-    let all = mine.iter().map(|group| group.setting.hidden).collect();
+    let has_run = |hidden: &&Hidden| mine.iter().any(|group| group.setting.hidden == **hidden);
+    let all = architectures.iter().filter(has_run).copied().collect();
     heaviest(mine, weight).map(|recipe| (recipe, all)).into_iter().collect()
 }
 

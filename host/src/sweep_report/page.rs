@@ -163,12 +163,12 @@ fn completeness(report: &SweepReport) -> String {
 }
 
 fn choice(choice: &Choice) -> Vec<String> {
-    let architectures: BTreeSet<String> = choice.hidden.iter().map(Hidden::to_string).collect();
+    let architectures: Vec<String> = choice.hidden.iter().map(Hidden::to_string).collect();
     vec![
         title(choice.data_set).into(),
         choice.algorithm.to_string(),
         if choice.quantized { "quantized" } else { "full precision" }.into(),
-        architectures.into_iter().collect::<Vec<_>>().join(" "),
+        architectures.join(" "),
         choice.left_out.to_string(),
         escape(&choice.recipe),
     ]

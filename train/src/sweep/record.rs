@@ -7,6 +7,7 @@
 use super::SweepError;
 use super::error::{READ, WRITE};
 use crate::idx::sha256;
+use bitline_golden::network::file::sync_folder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
@@ -131,9 +132,7 @@ impl Appender {
         }
         file.sync_all().map_err(fault)?;
         // The file's name has to be on the disk too.
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)?;
-        }
+        sync_folder(path).map_err(fault)?;
         Ok((Self { path: path.into(), file }, contents))
     }
 
