@@ -132,6 +132,12 @@ pub struct Floorplan {
     /// Rows of tiles between these that hold other things: block RAM, multipliers.
     #[serde(default)]
     pub without_logic: Vec<u32>,
+    /// Block RAMs from the middle of the part outwards, as nextpnr names their sites.
+    #[serde(default)]
+    pub block_rams: Vec<String>,
+    /// nextpnr's placer for such a design, where its default does not serve.
+    #[serde(default)]
+    pub placer: Option<String>,
 }
 
 /// A board.

@@ -2,7 +2,8 @@
 //!
 //! Left alone, nextpnr packs a design that fills half of a part into a corner of it, three quarters full, and cannot
 //! route it there. A machine that reads one image a clock has a copy of the image for each output (the feeder's); pinned
-//! down in a grid over the whole part, these registers draw their columns after them.
+//! down in a grid over the whole part, these registers draw their columns after them. Its block RAMs, which all share an
+//! address, are pinned side by side in the middle, or they and what drives them lie wherever the columns leave room.
 
 use crate::board::Floorplan;
 use crate::error::BoardError;
@@ -58,11 +59,16 @@ impl Floorplan {
     }
 }
 
-/// Give registers of a netlist in Yosys' JSON their places.
+/// Give registers of a netlist in Yosys' JSON their places, and its block RAMs, by name, those of a list, as far as it goes.
 ///
 /// # Errors
 /// [`BoardError::Io`]; [`BoardError::Floorplan`] for a netlist that has not one flip-flop for each place.
-pub fn pin(netlist: &Path, module: &str, places: &BTreeMap<String, String>) -> Result<(), BoardError> {
+pub fn pin(
+    netlist: &Path,
+    module: &str,
+    places: &BTreeMap<String, String>,
+    block_rams: &[String],
+) -> Result<(), BoardError> {
     let wrong = |reason: String| BoardError::Floorplan { netlist: netlist.to_path_buf(), reason };
     let text = std::fs::read(netlist).map_err(|e| BoardError::io(netlist, "read", &e))?;
     let mut design: Value = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
@@ -70,7 +76,7 @@ pub fn pin(netlist: &Path, module: &str, places: &BTreeMap<String, String>) -> R
     let cells =
         design["modules"][module]["cells"].as_object_mut().ok_or_else(|| wrong(format!("no module {module}")))?;
     let mut pinned = 0;
-    for (name, cell) in cells {
+    for (name, cell) in cells.iter_mut() {
         let register = name.rsplit_once('.').and_then(|(register, _)| places.get(register));
         if let Some(place) = register
             && cell["type"] == "TRELLIS_FF"
@@ -78,6 +84,11 @@ pub fn pin(netlist: &Path, module: &str, places: &BTreeMap<String, String>) -> R
             cell["attributes"]["BEL"] = Value::from(place.as_str());
             pinned += 1;
         }
+    }
+    let memories: BTreeMap<&String, &mut Value> =
+        cells.iter_mut().filter(|(_, cell)| cell["type"] == "DP16KD").collect();
+    for (memory, site) in memories.into_values().zip(block_rams) {
+        memory["attributes"]["BEL"] = Value::from(site.as_str());
     }
     if pinned != places.len() {
         return Err(wrong(format!("{pinned} flip-flops for {} places", places.len())));
@@ -126,18 +137,26 @@ mod tests {
         let file = folder.join("netlist.json");
         let cell = |kind: &str| format!(r#"{{"type": "{kind}", "attributes": {{}}}}"#);
         let netlist = |kind| {
-            format!(r#"{{"modules": {{"top": {{"cells": {{"a.b.q": {}, "c.q": {}}}}}}}}}"#, cell(kind), cell(kind))
+            let (registers, memory) = (cell(kind), cell("DP16KD"));
+            format!(
+                r#"{{"modules": {{"top": {{"cells": {{
+                    "a.b.q": {registers}, "c.q": {registers}, "m.1": {memory}, "m.0": {memory}}}}}}}}}"#
+            )
         };
+        let sites = ["X60/Y46/EBR1".to_string()];
         let places = BTreeMap::from([("a.b".to_string(), "X3/Y4/SLICEA.FF0".to_string())]);
         std::fs::write(&file, netlist("TRELLIS_FF")).unwrap();
-        pin(&file, "top", &places).unwrap();
+        pin(&file, "top", &places, &sites).unwrap();
         let pinned: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         let cells = &pinned["modules"]["top"]["cells"];
         assert_eq!(cells["a.b.q"]["attributes"]["BEL"], "X3/Y4/SLICEA.FF0");
-        assert_eq!(cells["c.q"]["attributes"].get("BEL"), None);
+        assert_eq!(cells["m.0"]["attributes"]["BEL"], "X60/Y46/EBR1");
+        for without in ["c.q", "m.1"] {
+            assert_eq!(cells[without]["attributes"].get("BEL"), None, "{without}");
+        }
         for (text, reason) in [(netlist("LUT4"), "0 flip-flops for 1 places"), ("{}".into(), "no module top")] {
             std::fs::write(&file, text).unwrap();
-            let error = pin(&file, "top", &places).unwrap_err().to_string();
+            let error = pin(&file, "top", &places, &sites).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
         std::fs::remove_dir_all(&folder).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! Each is a [stage](mod@crate::stage), whose hash takes in the Verilog, the constraints, the options and the tool's version.
 
-use crate::board::{Board, Device, Family};
+use crate::board::{Board, Device, Family, Floorplan};
 use crate::constraints::{self, megahertz};
 use crate::error::BoardError;
 use crate::floorplan;
@@ -16,6 +16,7 @@ use bitline_golden::registers::find;
 use bitline_hdl::deep::core::DeepContents;
 use bitline_hdl::export::{ExportOptions, deep_verilog, verilog};
 use bitline_hdl::simulation::{build_hash, deep_build_hash};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -121,7 +122,15 @@ impl Flow {
     pub fn board_hash(&self) -> String {
         let wrapper = wrapper::text(&self.board, &self.machine);
         let (device, pins) = (format!("{:?}", self.board.device), constraints::text(&self.board));
-        hash(&[wrapper.as_bytes(), pins.as_bytes(), device.as_bytes()])
+        let plan = self.floorplan().map(|(plan, _)| format!("{plan:?}")).unwrap_or_default();
+        hash(&[wrapper.as_bytes(), pins.as_bytes(), (device + &plan).as_bytes()])
+    }
+
+    /// The board's floor plan and what it pins of the machine, if there is anything to pin.
+    fn floorplan(&self) -> Option<(&Floorplan, BTreeMap<String, String>)> {
+        let plan = self.board.floorplan.as_ref()?;
+        let places = plan.places(&self.machine);
+        (!places.is_empty()).then_some((plan, places))
     }
 
     /// The build hash that IDENTIFY answers on this board.
@@ -153,18 +162,20 @@ impl Flow {
             "read_verilog -sv top.v board_top.v; {}; write_json netlist.json; tee -q -o stat.json stat -json",
             synthesis_for(&self.board.device, wrapper::MODULE)
         );
-        let places = self.board.floorplan.as_ref().map(|plan| plan.places(&self.machine)).unwrap_or_default();
-        let listed = format!("{places:?}");
+        let plan = self.floorplan();
+        let listed = format!("{plan:?}");
         let inputs = [source, wrapper.as_bytes(), listed.as_bytes(), script.as_bytes()];
         let key = hash(&[&inputs[..], &[tools::version("yosys")?.as_bytes()]].concat());
         let (folder, took) = stage(&self.out, "synthesis", &key, |work| {
             write(&work.join("top.v"), source)?;
             write(&work.join("board_top.v"), wrapper.as_bytes())?;
             run_within(self.limit, work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")?;
-            if places.is_empty() {
-                return Ok(());
+            match &plan {
+                Some((plan, places)) => {
+                    floorplan::pin(&work.join("netlist.json"), wrapper::MODULE, places, &plan.block_rams)
+                }
+                None => Ok(()),
             }
-            floorplan::pin(&work.join("netlist.json"), wrapper::MODULE, &places)
         })?;
         let cells = Cells::from_stat(&folder.join("stat.json"), self.board.device.family)?;
         Ok(Synthesis { folder, cells, took, key })
@@ -184,10 +195,12 @@ impl Flow {
         };
         let (part, seed_text) = (format!("--{}", device.part), seed.to_string());
         let (clock, speed) = (megahertz(device.aim_hz), device.speed_grade.map(|s| s.to_string()));
+        let placer = self.floorplan().and_then(|(plan, _)| plan.placer.clone());
         let mut options = vec![part.as_str(), "--package", &device.package, "--json", "netlist.json", input, file];
         options.extend(["--seed", &seed_text, "--freq", &clock, "--report", "report.json", "--timing-allow-fail"]);
         options.extend(speed.iter().flat_map(|speed| ["--speed", speed.as_str()]));
         options.extend(device.router.iter().flat_map(|router| ["--router", router.as_str()]));
+        options.extend(placer.iter().flat_map(|placer| ["--placer", placer.as_str()]));
         options.extend(output);
         options.extend(["--quiet", "--log", "nextpnr.log"]);
         let key = hash(&[
@@ -349,6 +362,18 @@ mod tests {
             "synth_ice40 -device u -top top -noflatten; rename -hide */w:* */c:* */t:top* %d"
         );
         assert!(synthesis_of_blocks(Family::Ecp5, "top").starts_with("synth_ecp5 -abc9 -top top -noflatten; "));
+    }
+
+    #[test]
+    fn floor_plan_is_part_of_the_board_for_machines_that_are_pinned_alone() {
+        let board = Board::named("ulx3s").unwrap();
+        let mut other = board.clone();
+        other.floorplan.as_mut().unwrap().placer = Some("heap".into());
+        let hash = |board: &Board, machine: &str| {
+            Flow::new(board.clone(), &Machine::named(machine).unwrap(), Path::new("out")).unwrap().board_hash()
+        };
+        assert_ne!(hash(&board, "digits-turbo"), hash(&other, "digits-turbo"));
+        assert_eq!(hash(&board, "digits"), hash(&other, "digits"));
     }
 
     #[test]
