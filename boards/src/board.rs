@@ -138,6 +138,10 @@ pub struct Floorplan {
     /// nextpnr's placer for such a design, where its default does not serve.
     #[serde(default)]
     pub placer: Option<String>,
+    /// Clock in hertz that such a design reaches, aimed at in place of the device's `aim_hz`: nextpnr's router then takes
+    /// nets apart that miss it until none does, which ends where the aim can be met and nowhere else.
+    #[serde(default)]
+    pub reach_hz: Option<u32>,
 }
 
 /// A board.

@@ -74,7 +74,12 @@ impl Flow {
     /// [`BoardError::Baud`].
     pub fn new(board: Board, machine: &Machine, out: &Path) -> Result<Self, BoardError> {
         let out = out.join(&board.name).join(&machine.name);
-        Ok(Self { machine: board.adapt(machine)?, described: machine.clone(), deep: None, board, out, limit: LIMIT })
+        let adapted = board.adapt(machine)?;
+        let mut flow = Self { machine: adapted, described: machine.clone(), deep: None, board, out, limit: LIMIT };
+        if let Some(reach_hz) = flow.reach_hz() {
+            flow.board.device.aim_hz = reach_hz;
+        }
+        Ok(flow)
     }
 
     /// The same for a machine that runs programs.
@@ -133,6 +138,11 @@ impl Flow {
         (!places.is_empty()).then_some((plan, places))
     }
 
+    /// The clock that the floor plan lets the machine reach.
+    fn reach_hz(&self) -> Option<u32> {
+        self.floorplan().and_then(|(plan, _)| plan.reach_hz)
+    }
+
     /// The build hash that IDENTIFY answers on this board.
     pub fn build_hash(&self) -> u64 {
         self.deep.as_ref().map_or_else(|| build_hash(&self.described), deep_build_hash)
@@ -163,7 +173,7 @@ impl Flow {
             synthesis_for(&self.board.device, wrapper::MODULE)
         );
         let plan = self.floorplan();
-        let listed = format!("{plan:?}");
+        let listed = format!("{:?}", plan.as_ref().map(|(plan, places)| (&plan.block_rams, places)));
         let inputs = [source, wrapper.as_bytes(), listed.as_bytes(), script.as_bytes()];
         let key = hash(&[&inputs[..], &[tools::version("yosys")?.as_bytes()]].concat());
         let (folder, took) = stage(&self.out, "synthesis", &key, |work| {
@@ -201,6 +211,7 @@ impl Flow {
         options.extend(speed.iter().flat_map(|speed| ["--speed", speed.as_str()]));
         options.extend(device.router.iter().flat_map(|router| ["--router", router.as_str()]));
         options.extend(placer.iter().flat_map(|placer| ["--placer", placer.as_str()]));
+        options.extend(self.reach_hz().map(|_| "--tmg-ripup"));
         options.extend(output);
         options.extend(["--quiet", "--log", "nextpnr.log"]);
         let key = hash(&[
@@ -373,6 +384,10 @@ mod tests {
             Flow::new(board.clone(), &Machine::named(machine).unwrap(), Path::new("out")).unwrap().board_hash()
         };
         assert_ne!(hash(&board, "digits-turbo"), hash(&other, "digits-turbo"));
+        let aim = |machine: &str| {
+            Flow::new(board.clone(), &Machine::named(machine).unwrap(), Path::new("out")).unwrap().board.device.aim_hz
+        };
+        assert_eq!((aim("digits-turbo"), aim("digits")), (81_000_000, board.device.aim_hz));
         assert_eq!(hash(&board, "digits"), hash(&other, "digits"));
     }
 
