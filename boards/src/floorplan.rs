@@ -18,6 +18,11 @@ use std::path::Path;
 const PLACES: [&str; 8] =
     ["SLICEA.FF0", "SLICEA.FF1", "SLICEB.FF0", "SLICEB.FF1", "SLICEC.FF0", "SLICEC.FF1", "SLICED.FF0", "SLICED.FF1"];
 
+/// Whether a machine has registers that a floor plan pins: copies of the image.
+pub fn is_pinned(machine: &Machine) -> bool {
+    feeder_cycles(machine) != 0
+}
+
 impl Floorplan {
     /// A place for every bit of every copy of the image, by the name that the bit's module has in a flat netlist whose
     /// gateware is the cell `gateware`; none for a machine without copies.
@@ -26,7 +31,7 @@ impl Floorplan {
     /// beside each other and rows below each other, as the columns that add them up need them.
     pub fn places(&self, machine: &Machine) -> BTreeMap<String, String> {
         let mut places = BTreeMap::new();
-        if feeder_cycles(machine) == 0 {
+        if !is_pinned(machine) {
             return places;
         }
         let columns: Vec<u32> = (self.columns.0..=self.columns.1).collect();

@@ -16,7 +16,6 @@ use bitline_golden::registers::find;
 use bitline_hdl::deep::core::DeepContents;
 use bitline_hdl::export::{ExportOptions, deep_verilog, verilog};
 use bitline_hdl::simulation::{build_hash, deep_build_hash};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -127,20 +126,18 @@ impl Flow {
     pub fn board_hash(&self) -> String {
         let wrapper = wrapper::text(&self.board, &self.machine);
         let (device, pins) = (format!("{:?}", self.board.device), constraints::text(&self.board));
-        let plan = self.floorplan().map(|(plan, _)| format!("{plan:?}")).unwrap_or_default();
+        let plan = self.floorplan().map(|plan| format!("{plan:?}")).unwrap_or_default();
         hash(&[wrapper.as_bytes(), pins.as_bytes(), (device + &plan).as_bytes()])
     }
 
-    /// The board's floor plan and what it pins of the machine, if there is anything to pin.
-    fn floorplan(&self) -> Option<(&Floorplan, BTreeMap<String, String>)> {
-        let plan = self.board.floorplan.as_ref()?;
-        let places = plan.places(&self.machine);
-        (!places.is_empty()).then_some((plan, places))
+    /// The board's floor plan, if it pins anything of the machine.
+    fn floorplan(&self) -> Option<&Floorplan> {
+        self.board.floorplan.as_ref().filter(|_| floorplan::is_pinned(&self.machine))
     }
 
     /// The clock that the floor plan lets the machine reach.
     fn reach_hz(&self) -> Option<u32> {
-        self.floorplan().and_then(|(plan, _)| plan.reach_hz)
+        self.floorplan().and_then(|plan| plan.reach_hz)
     }
 
     /// The build hash that IDENTIFY answers on this board.
@@ -172,17 +169,17 @@ impl Flow {
             "read_verilog -sv top.v board_top.v; {}; write_json netlist.json; tee -q -o stat.json stat -json",
             synthesis_for(&self.board.device, wrapper::MODULE)
         );
-        let plan = self.floorplan();
-        let listed = format!("{:?}", plan.as_ref().map(|(plan, places)| (&plan.block_rams, places)));
+        let pinned = self.floorplan().map(|plan| (&plan.block_rams, plan.places(&self.machine)));
+        let listed = format!("{pinned:?}");
         let inputs = [source, wrapper.as_bytes(), listed.as_bytes(), script.as_bytes()];
         let key = hash(&[&inputs[..], &[tools::version("yosys")?.as_bytes()]].concat());
         let (folder, took) = stage(&self.out, "synthesis", &key, |work| {
             write(&work.join("top.v"), source)?;
             write(&work.join("board_top.v"), wrapper.as_bytes())?;
             run_within(self.limit, work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")?;
-            match &plan {
-                Some((plan, places)) => {
-                    floorplan::pin(&work.join("netlist.json"), wrapper::MODULE, places, &plan.block_rams)
+            match &pinned {
+                Some((block_rams, places)) => {
+                    floorplan::pin(&work.join("netlist.json"), wrapper::MODULE, places, block_rams)
                 }
                 None => Ok(()),
             }
@@ -205,12 +202,12 @@ impl Flow {
         };
         let (part, seed_text) = (format!("--{}", device.part), seed.to_string());
         let (clock, speed) = (megahertz(device.aim_hz), device.speed_grade.map(|s| s.to_string()));
-        let placer = self.floorplan().and_then(|(plan, _)| plan.placer.clone());
+        let placer = self.floorplan().and_then(|plan| plan.placer.as_deref());
         let mut options = vec![part.as_str(), "--package", &device.package, "--json", "netlist.json", input, file];
         options.extend(["--seed", &seed_text, "--freq", &clock, "--report", "report.json", "--timing-allow-fail"]);
         options.extend(speed.iter().flat_map(|speed| ["--speed", speed.as_str()]));
         options.extend(device.router.iter().flat_map(|router| ["--router", router.as_str()]));
-        options.extend(placer.iter().flat_map(|placer| ["--placer", placer.as_str()]));
+        options.extend(placer.iter().flat_map(|placer| ["--placer", *placer]));
         options.extend(self.reach_hz().map(|_| "--tmg-ripup"));
         options.extend(output);
         options.extend(["--quiet", "--log", "nextpnr.log"]);
@@ -380,13 +377,12 @@ mod tests {
         let board = Board::named("ulx3s").unwrap();
         let mut other = board.clone();
         other.floorplan.as_mut().unwrap().placer = Some("heap".into());
-        let hash = |board: &Board, machine: &str| {
-            Flow::new(board.clone(), &Machine::named(machine).unwrap(), Path::new("out")).unwrap().board_hash()
+        let flow = |board: &Board, machine: &str| {
+            Flow::new(board.clone(), &Machine::named(machine).unwrap(), Path::new("out")).unwrap()
         };
+        let hash = |board: &Board, machine: &str| flow(board, machine).board_hash();
+        let aim = |machine: &str| flow(&board, machine).board.device.aim_hz;
         assert_ne!(hash(&board, "digits-turbo"), hash(&other, "digits-turbo"));
-        let aim = |machine: &str| {
-            Flow::new(board.clone(), &Machine::named(machine).unwrap(), Path::new("out")).unwrap().board.device.aim_hz
-        };
         assert_eq!((aim("digits-turbo"), aim("digits")), (81_000_000, board.device.aim_hz));
         assert_eq!(hash(&board, "digits"), hash(&other, "digits"));
     }
