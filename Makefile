@@ -27,7 +27,8 @@ demo: bitline ## Build, count the 297 test digits on a simulated board over a se
 	@BITLINE=$(BITLINE) scripts/demo
 
 test: ## Run every test of every crate.
-	@scripts/tools --need yosys nextpnr-ice40 icepack iceunpack icebox_vlog verilator iverilog vvp sby yices-smt2
+	@scripts/tools --need yosys nextpnr-ice40 nextpnr-ecp5 icepack iceunpack icebox_vlog icepll ecppack ecppll verilator \
+		iverilog vvp sby yices-smt2
 	$(CARGO) test --workspace
 
 test-sweep-resume: ## Kill a small study again and again and go on: its records are those of an uninterrupted one.

@@ -156,6 +156,12 @@ pub struct Board {
     pub source: String,
     /// The crystal, in hertz.
     pub clock_hz: u32,
+    /// Whether the crystal's pin is a phase-locked loop's own, which then has to take it from there (iCE40: `SB_PLL40_PAD`).
+    #[serde(default)]
+    pub pll_at_pin: bool,
+    /// Clock of the machine in hertz, made by a phase-locked loop; none where the crystal clocks it.
+    #[serde(skip)]
+    pub pll_hz: Option<u32>,
     /// The FPGA.
     pub device: Device,
     /// The gateware's pins.
@@ -243,21 +249,33 @@ impl Board {
         single.into_iter().map(|(port, pin)| (port.to_string(), pin)).chain(leds).collect()
     }
 
-    /// The machine as it is on this board: clocked by the crystal, at the machine's own baud rate.
+    /// The same board, whose machine a phase-locked loop clocks at `hz`; its crystal's own frequency needs none.
+    #[must_use]
+    pub fn clocked_at(self, hz: u32) -> Self {
+        Self { pll_hz: (hz != self.clock_hz).then_some(hz), ..self }
+    }
+
+    /// What clocks the machine, in hertz: the phase-locked loop if there is one, else the crystal.
+    pub fn machine_hz(&self) -> u32 {
+        self.pll_hz.unwrap_or(self.clock_hz)
+    }
+
+    /// The machine as it is on this board: at the board's clock and the machine's own baud rate.
     ///
     /// # Errors
-    /// [`BoardError::Baud`] if no whole number of the crystal's clocks is close enough to a bit.
+    /// [`BoardError::Baud`] if no whole number of clocks is close enough to a bit.
     pub fn adapt(&self, machine: &Machine) -> Result<Machine, BoardError> {
         let mut adapted = machine.clone();
-        adapted.link.clock_hz = self.clock_hz;
+        let clock_hz = self.machine_hz();
+        adapted.link.clock_hz = clock_hz;
         let clocks = adapted.link.clocks_per_bit();
-        let (wanted, made) = (u64::from(machine.link.baud), u64::from(self.clock_hz) / u64::from(clocks.max(1)));
+        let (wanted, made) = (u64::from(machine.link.baud), u64::from(clock_hz) / u64::from(clocks.max(1)));
         if clocks < 4 || wanted.abs_diff(made) * 1000 > wanted * BAUD_ERROR_PER_MILLE {
             return Err(BoardError::Baud {
                 machine: machine.name.clone(),
                 baud: machine.link.baud,
                 board: self.name.clone(),
-                board_hz: self.clock_hz,
+                board_hz: clock_hz,
                 clocks,
                 made,
             });

@@ -28,7 +28,7 @@ fn pcf(board: &Board) -> String {
     for tied in &board.tied {
         writeln!(text, "set_io {} {}", tied.port, tied.site).expect("a string takes everything");
     }
-    writeln!(text, "set_frequency clock {}", megahertz(board.device.aim_hz)).expect("a string takes everything");
+    writeln!(text, "set_frequency clock {}", megahertz(aim_at_crystal_hz(board))).expect("a string takes everything");
     text
 }
 
@@ -55,9 +55,16 @@ fn lpf(board: &Board) -> String {
     for tied in &board.tied {
         wire(&tied.port, &tied.site, None);
     }
-    writeln!(text, "FREQUENCY PORT \"clock\" {} MHZ;", megahertz(board.device.aim_hz))
+    writeln!(text, "FREQUENCY PORT \"clock\" {} MHZ;", megahertz(aim_at_crystal_hz(board)))
         .expect("a string takes everything");
     text
+}
+
+/// What nextpnr is told of the crystal, in hertz: the frequency from which the phase-locked loop, if there is one, would make
+/// the clock to aim at. nextpnr derives the loop's output from its input.
+fn aim_at_crystal_hz(board: &Board) -> u32 {
+    let scaled = u64::from(board.device.aim_hz) * u64::from(board.clock_hz) / u64::from(board.machine_hz());
+    u32::try_from(scaled).unwrap_or(u32::MAX)
 }
 
 /// A frequency in megahertz, as the tools take it: exact to the hertz, without trailing zeros.

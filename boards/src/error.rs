@@ -62,6 +62,18 @@ pub enum BoardError {
         /// The programs there are.
         known: String,
     },
+    /// No phase-locked loop of the part makes that clock from the board's crystal.
+    #[error("board {board} cannot make {wanted} MHz of its crystal's {crystal} MHz: {reason}")]
+    Pll {
+        /// The board.
+        board: String,
+        /// The clock asked for, in megahertz.
+        wanted: String,
+        /// The crystal, in megahertz.
+        crystal: String,
+        /// The calculator's words, or the nearest clock there is.
+        reason: String,
+    },
     /// The serial line's speed cannot be made from the board's clock.
     #[error(
         "machine {machine} wants {baud} baud, board {board} has a clock of {board_hz} Hz, and {clocks} clocks a bit make {made} baud; choose a baud rate within 2 % of a whole number of at least 4 clocks"
@@ -73,7 +85,7 @@ pub enum BoardError {
         baud: u32,
         /// The board.
         board: String,
-        /// Its crystal.
+        /// Its clock.
         board_hz: u32,
         /// The nearest number of clocks a bit.
         clocks: u32,

@@ -6,6 +6,7 @@ use crate::board::{Board, Device, Family, Floorplan};
 use crate::constraints::{self, megahertz};
 use crate::error::BoardError;
 use crate::floorplan;
+use crate::pll;
 use crate::stage::{LIMIT, hash, run_within, stage, write};
 use crate::tools;
 use crate::usage::{Cells, Usage};
@@ -67,12 +68,14 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// A flow that keeps its stages under `out/<board>/<machine>/`.
+    /// A flow that keeps its stages under `out/<board>/<machine>/`, with a phase-locked loop under
+    /// `out/<board>/<machine>-<clock>MHz/`.
     ///
     /// # Errors
     /// [`BoardError::Baud`].
     pub fn new(board: Board, machine: &Machine, out: &Path) -> Result<Self, BoardError> {
-        let out = out.join(&board.name).join(&machine.name);
+        let clock = board.pll_hz.map(|hz| format!("-{}MHz", megahertz(hz))).unwrap_or_default();
+        let out = out.join(&board.name).join(format!("{}{clock}", machine.name));
         let adapted = board.adapt(machine)?;
         let mut flow = Self { machine: adapted, described: machine.clone(), deep: None, board, out, limit: LIMIT };
         if let Some(reach_hz) = flow.reach_hz() {
@@ -145,12 +148,12 @@ impl Flow {
         self.deep.as_ref().map_or_else(|| build_hash(&self.described), deep_build_hash)
     }
 
-    /// Verilog of the machine, clocked by the board's crystal.
+    /// Verilog of the machine for its clock on the board.
     ///
     /// # Errors
     /// [`BoardError::Export`].
     pub fn verilog(&self) -> Result<String, BoardError> {
-        let clock_hz = Some(self.board.clock_hz);
+        let clock_hz = Some(self.board.machine_hz());
         let text = match &self.deep {
             Some(machine) => deep_verilog(machine, &DeepContents::default(), clock_hz, false),
             None => verilog(&self.described, &ExportOptions { clock_hz, ..ExportOptions::default() }),
@@ -165,17 +168,23 @@ impl Flow {
     pub fn synthesise(&self, source: &str) -> Result<Synthesis, BoardError> {
         let source = source.as_bytes();
         let wrapper = wrapper::text(&self.board, &self.machine);
+        let pll = self.board.pll_hz.map(|hz| self.pll(hz)).transpose()?;
         let script = format!(
-            "read_verilog -sv top.v board_top.v; {}; write_json netlist.json; tee -q -o stat.json stat -json",
+            "read_verilog -sv top.v board_top.v{}; {}; write_json netlist.json; tee -q -o stat.json stat -json",
+            pll.as_ref().map_or("", |_| " pll.v"),
             synthesis_for(&self.board.device, wrapper::MODULE)
         );
         let pinned = self.floorplan().map(|plan| (&plan.block_rams, plan.places(&self.machine)));
         let listed = format!("{pinned:?}");
         let inputs = [source, wrapper.as_bytes(), listed.as_bytes(), script.as_bytes()];
-        let key = hash(&[&inputs[..], &[tools::version("yosys")?.as_bytes()]].concat());
+        let pll = pll.as_deref().map(str::as_bytes);
+        let key = hash(&[&inputs[..], &[tools::version("yosys")?.as_bytes()], pll.as_slice()].concat());
         let (folder, took) = stage(&self.out, "synthesis", &key, |work| {
             write(&work.join("top.v"), source)?;
             write(&work.join("board_top.v"), wrapper.as_bytes())?;
+            if let Some(pll) = pll {
+                write(&work.join("pll.v"), pll)?;
+            }
             run_within(self.limit, work, "yosys", &["-q", "-l", "yosys.log", "-p", &script], "yosys.log")?;
             match &pinned {
                 Some((block_rams, places)) => {
@@ -186,6 +195,17 @@ impl Flow {
         })?;
         let cells = Cells::from_stat(&folder.join("stat.json"), self.board.device.family)?;
         Ok(Synthesis { folder, cells, took, key })
+    }
+
+    /// Verilog of the module that makes the machine's clock.
+    fn pll(&self, clock_hz: u32) -> Result<String, BoardError> {
+        let key = hash(&[self.board.device.family.pll_tool().as_bytes(), &clock_hz.to_be_bytes()]);
+        let (folder, _) = stage(&self.out, "pll", &key, |work| {
+            let text = pll::verilog(&self.board, clock_hz, work)?;
+            write(&work.join("pll.v"), text.as_bytes())
+        })?;
+        let file = folder.join("pll.v");
+        std::fs::read_to_string(&file).map_err(|e| BoardError::io(&file, "read", &e))
     }
 
     /// Place and route with one seed. A clock that is missed is no error here: see [`Usage::meets_clock`].

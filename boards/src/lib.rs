@@ -22,6 +22,7 @@ pub mod flow;
 pub mod formal;
 pub mod mutation;
 pub mod netlist;
+pub mod pll;
 pub mod results;
 pub mod runs;
 pub mod stage;

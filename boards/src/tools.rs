@@ -5,14 +5,16 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Programs that the flow and the checks of exported Verilog call.
-pub const ALL: [&str; 12] = [
+pub const ALL: [&str; 14] = [
     "yosys",
     "nextpnr-ice40",
     "nextpnr-ecp5",
     "icepack",
     "iceunpack",
     "icebox_vlog",
+    "icepll",
     "ecppack",
+    "ecppll",
     "verilator",
     "iverilog",
     "vvp",
@@ -65,8 +67,11 @@ fn is_executable(file: &Path) -> bool {
 /// [`BoardError::MissingTool`], or [`BoardError::Io`] if it does not start.
 pub fn version(tool: &str) -> Result<String, BoardError> {
     let program = find(tool)?;
-    if matches!(tool, "icepack" | "iceunpack" | "icebox_vlog") {
+    if matches!(tool, "icepack" | "iceunpack" | "icebox_vlog" | "icepll") {
         return Ok("IceStorm, tells no version".to_string());
+    }
+    if tool == "ecppll" {
+        return Ok("Project Trellis, tells no version".to_string());
     }
     let flag = if matches!(tool, "yosys" | "iverilog" | "vvp" | "openFPGALoader") { "-V" } else { "--version" };
     let output =

@@ -270,8 +270,8 @@ fn doctor_without_any_tool_exits_with_2_and_says_what_to_install() {
         "`make tools` installs nextpnr-ecp5 without root",
         "`make tools` installs yosys without root; so does `apt install yosys` with it",
         "note    openFPGALoader    neither on PATH nor in .tools/bin",
-        "missing or wrong: yosys, nextpnr-ice40, nextpnr-ecp5, icepack, iceunpack, icebox_vlog, ecppack, verilator, iverilog, vvp, \
-         sby, yices-smt2;",
+        "missing or wrong: yosys, nextpnr-ice40, nextpnr-ecp5, icepack, iceunpack, icebox_vlog, icepll, ecppack, ecppll, \
+         verilator, iverilog, vvp, sby, yices-smt2;",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
@@ -313,6 +313,10 @@ fn flash_prints_its_command_and_refuses_what_should_not_be_written() {
     let nothing = flash(&dry);
     assert_eq!(status(&nothing), 2);
     assert!(stderr(&nothing).contains("run `bitline build --board icebreaker --machine tiny`"), "{}", stderr(&nothing));
+
+    let faster = flash(&["--clock", "30", "--dry-run"]);
+    assert_eq!(status(&faster), 2);
+    assert!(stderr(&faster).contains("--machine tiny --clock 30`"), "{}", stderr(&faster));
 
     built(&out, |_| {});
     let output = flash(&dry);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bitline_boards::Board;
 use bitline_boards::bitstream::Manifest;
 use bitline_boards::flow::Flow;
+use bitline_boards::pll;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
@@ -22,14 +23,38 @@ pub struct BoardArgument {
     /// Folder of everything that is built
     #[arg(long, value_name = "FOLDER", default_value = "out/boards")]
     pub out: PathBuf,
+    /// Clock of the machine in megahertz, made by a phase-locked loop of the part [default: the board's crystal]
+    #[arg(long, value_name = "MEGAHERTZ", value_parser = megahertz)]
+    pub clock: Option<u32>,
+}
+
+/// A clock in hertz from megahertz.
+fn megahertz(text: &str) -> Result<u32, String> {
+    let hertz = text.parse::<f64>().map_err(|e| e.to_string())? * 1e6;
+    let whole = hertz.round() as u32;
+    if !pll::RANGE_HZ.contains(&whole) || (hertz - f64::from(whole)).abs() > 1e-3 {
+        return Err("give megahertz from 1 to 400, to the hertz, as in 30 or 31.125".to_string());
+    }
+    Ok(whole)
 }
 
 impl BoardArgument {
     /// The flow that builds a machine for the board.
     pub fn flow(&self, machine: &MachineArgument) -> anyhow::Result<Flow> {
         let board = Board::named(&self.board)?;
+        let board = match self.clock {
+            Some(hz) => board.clocked_at(hz),
+            None => board,
+        };
         Ok(Flow::named(board, &machine.machine, &self.out)?)
     }
+}
+
+/// The options of `bitline build` and `bitline flash` that name a flow's board, machine and clock.
+pub fn flow_options(flow: &Flow) -> String {
+    let board = flow.board();
+    let clock = board.pll_hz.map(|hz| format!(" --clock {}", f64::from(hz) / 1e6)).unwrap_or_default();
+    format!("--board {} --machine {}{clock}", board.name, flow.machine().name)
 }
 
 /// Arguments of `bitline build`.
@@ -59,7 +84,7 @@ fn took(time: Option<Duration>) -> String {
 pub fn run(arguments: &BuildArguments) -> anyhow::Result<Verdict> {
     let flow = arguments.board.flow(&arguments.machine)?.with_limit(Duration::from_secs(60 * arguments.limit));
     let (board, machine) = (flow.board(), flow.machine());
-    eprintln!("1 of 4  Verilog of {} for a clock of {} Hz", machine.name, board.clock_hz);
+    eprintln!("1 of 4  Verilog of {} for a clock of {} Hz", machine.name, board.machine_hz());
     let verilog = flow.verilog()?;
     eprint!("2 of 4  synthesis for {} ... ", board.title);
     let synthesis = flow.synthesise(&verilog).inspect_err(|_| eprintln!())?;
@@ -91,14 +116,30 @@ pub fn run(arguments: &BuildArguments) -> anyhow::Result<Verdict> {
         println!("flip-flops {}", usage.flip_flops.as_ref().map_or(manifest.cells.flip_flops.to_string(), share));
         println!("block RAM  {}", share(&usage.block_rams));
         println!(
-            "clock      {}, the board's {} is {verdict}",
+            "clock      {}, the {} {} is {verdict}",
             megahertz(usage.clock_hz),
+            if board.pll_hz.is_some() { "loop's" } else { "board's" },
             megahertz(usage.clock_needed_hz)
         );
     }
     if !usage.meets_clock() {
         return Ok(Verdict::TooSlow);
     }
-    eprintln!("to write it to the board: bitline flash --board {} --machine {}", board.name, machine.name);
+    eprintln!("to write it to the board: bitline flash {}", flow_options(&flow));
     Ok(Verdict::Equal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn megahertz_are_whole_hertz_within_what_a_loop_makes() {
+        assert_eq!(megahertz("30"), Ok(30_000_000));
+        assert_eq!(megahertz("31.125"), Ok(31_125_000));
+        assert_eq!(megahertz("33.000001"), Ok(33_000_001));
+        for text in ["", "fast", "0", "-30", "400.1", "NaN", "inf", "30000000", "30.0000001"] {
+            assert!(megahertz(text).is_err(), "{text}");
+        }
+    }
 }

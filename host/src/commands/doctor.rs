@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::Verdict;
 use super::arguments::MachineArgument;
+use super::build::flow_options;
 use super::flash::remedy as loader_remedy;
 
 /// Requests in each part of a look at a link.
@@ -61,7 +62,7 @@ fn package(tool: &str) -> Option<&'static str> {
     Some(match tool {
         "yosys" => "yosys",
         "nextpnr-ice40" => "nextpnr-ice40",
-        "icepack" => "fpga-icestorm",
+        "icepack" | "icepll" => "fpga-icestorm",
         "verilator" => "verilator",
         "iverilog" | "vvp" => "iverilog",
         _ => return None,
@@ -150,27 +151,42 @@ fn ports() -> Vec<Finding> {
 /// Every bitstream that was built, and whether it is what the source would give now.
 fn bitstreams(out: &std::path::Path) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (board, machine) in Board::names().flat_map(|board| Machine::names().map(move |machine| (board, machine))) {
-        let name = format!("bitstream {machine} on {board}");
-        let flow = || Some(Flow::new(Board::named(board).ok()?, &Machine::named(machine).ok()?, out));
-        // A machine whose speed the board cannot make has no bitstream.
-        let Some(Ok(flow)) = flow() else { continue };
-        let build = format!("`bitline build --board {board} --machine {machine}` makes it anew");
-        match Manifest::read(flow.folder()) {
-            Ok(None) => {}
-            Ok(Some(manifest)) => findings.push(match manifest.faults(&flow).first() {
-                None => Finding::note(&name, true, format!("of this source, build {}", manifest.build_hash), None),
-                Some(fault @ Fault::Clock { .. }) => {
-                    let remedy =
-                        format!("`bitline build --board {board} --machine {machine} --seed N` with another seed");
-                    Finding::note(&name, false, fault.to_string(), Some(remedy))
-                }
-                Some(fault) => Finding::note(&name, false, fault.to_string(), Some(build)),
-            }),
-            Err(error) => findings.push(Finding::note(&name, false, error.to_string(), Some(build))),
-        }
+    for board in Board::names() {
+        let mut folders: Vec<PathBuf> =
+            std::fs::read_dir(out.join(board)).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        folders.sort();
+        findings.extend(folders.iter().filter_map(|folder| bitstream(out, board, folder)));
     }
     findings
+}
+
+/// What there is to say of the bitstream in a folder; nothing if it holds none.
+fn bitstream(out: &std::path::Path, board: &str, folder: &std::path::Path) -> Option<Finding> {
+    let name = format!("bitstream {} on {board}", folder.file_name()?.to_string_lossy());
+    let manifest = match Manifest::read(folder) {
+        Ok(manifest) => manifest?,
+        Err(error) => {
+            let remedy = format!("remove {} and build it anew with `bitline build`", folder.display());
+            return Some(Finding::note(&name, false, error.to_string(), Some(remedy)));
+        }
+    };
+    let flow = Board::named(board).and_then(|board| {
+        let clock_hz = manifest.usage.clock_needed_hz.try_into().unwrap_or(board.clock_hz);
+        Flow::named(board.clocked_at(clock_hz), &manifest.machine, out)
+    });
+    let flow = match flow {
+        Ok(flow) => flow,
+        Err(error) => return Some(Finding::note(&name, false, error.to_string(), None)),
+    };
+    let build = format!("bitline build {}", flow_options(&flow));
+    Some(match manifest.faults(&flow).first() {
+        None => Finding::note(&name, true, format!("of this source, build {}", manifest.build_hash), None),
+        Some(fault @ Fault::Clock { .. }) => {
+            let remedy = format!("`{build} --seed N` with another seed");
+            Finding::note(&name, false, fault.to_string(), Some(remedy))
+        }
+        Some(fault) => Finding::note(&name, false, fault.to_string(), Some(format!("`{build}` makes it anew"))),
+    })
 }
 
 /// The board on a port: who it is, and how its link does.

@@ -8,7 +8,7 @@ use bitline_boards::tools;
 use clap::Args;
 
 use super::arguments::MachineArgument;
-use super::build::BoardArgument;
+use super::build::{BoardArgument, flow_options};
 use super::{Verdict, shell_words};
 
 /// Arguments of `bitline flash`.
@@ -30,7 +30,7 @@ pub struct FlashArguments {
 pub fn run(arguments: &FlashArguments) -> anyhow::Result<Verdict> {
     let flow = arguments.board.flow(&arguments.machine)?;
     let (board, machine) = (flow.board(), &flow.machine().name);
-    let build = format!("bitline build --board {} --machine {machine}", board.name);
+    let build = format!("bitline build {}", flow_options(&flow));
     let Some(manifest) = Manifest::read(flow.folder())? else {
         bail!("there is no bitstream of {machine} for {} in {}; run `{build}`", board.name, flow.folder().display());
     };
