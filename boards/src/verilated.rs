@@ -62,9 +62,14 @@ const BENCH: &str = include_str!("../verilated/icarus.v");
 pub enum Simulator {
     /// Verilator: two values a bit, bytes over the pipe.
     Verilator,
-    /// Verilator on what [`compile_mutants`] takes: the mutant of that number, 0 being none. What it says when it ends early
-    /// is not shown: mutants have loops that do not settle.
-    Mutant(u32),
+    /// Verilator on what [`compile_mutants`] takes. What it says when it ends early is not shown: mutants have loops that do
+    /// not settle.
+    Mutant {
+        /// The mutant, 0 being none.
+        number: u32,
+        /// Clocks of a byte where there is no UART: 0 for as fast as the machine takes them.
+        byte_clocks: u64,
+    },
     /// Icarus: four values a bit, lines of text over the pipe.
     Icarus,
 }
@@ -136,12 +141,13 @@ fn build_netlist(name: &str, netlist: &Netlist, main: &str, out: &Path) -> Resul
     build(name, &netlist.verilog, Some(&netlist.models), main, &options, out)
 }
 
-/// The same for mutants, all in one program; see [`Simulator::Mutant`].
+/// The same for mutants, all in one program, with `bytes` of a machine without its UART; see [`Simulator::Mutant`].
 ///
 /// # Errors
 /// Those of [`compile`].
-pub fn compile_mutants(machine: &Machine, mutants: &Mutants, out: &Path) -> Result<PathBuf, BoardError> {
-    build(&format!("{}-mutated", machine.name), &mutants.verilog, None, MAIN, &MUTANT_OPTIONS, out)
+pub fn compile_mutants(machine: &Machine, mutants: &Mutants, bytes: bool, out: &Path) -> Result<PathBuf, BoardError> {
+    let (name, main) = if bytes { ("bytes-mutated", BYTES) } else { ("mutated", MAIN) };
+    build(&format!("{}-{name}", machine.name), &mutants.verilog, None, main, &MUTANT_OPTIONS, out)
 }
 
 fn build(
@@ -229,9 +235,10 @@ impl VerilatedMachine {
                 command.arg(clocks_per_bit.to_string());
                 command
             }
-            Simulator::Mutant(number) => {
+            Simulator::Mutant { number, byte_clocks } => {
                 let mut command = Command::new(program);
                 command.arg(clocks_per_bit.to_string()).arg(format!("+mutant={number}")).stderr(Stdio::null());
+                command.arg(format!("+byte_clocks={byte_clocks}"));
                 command
             }
             Simulator::Icarus => {
@@ -306,7 +313,7 @@ impl VirtualMachine for VerilatedMachine {
             && let Err(error) = self.exchange(&bytes, output, step)
         {
             // The host sees a board that does not answer any more, and says so.
-            if !matches!(self.simulator, Simulator::Mutant(_)) {
+            if !matches!(self.simulator, Simulator::Mutant { .. }) {
                 eprintln!("the model of {} under {:?} ended: {error}", self.name, self.simulator);
             }
             self.lost = true;

@@ -1,5 +1,6 @@
 //! Verilog of a machine.
 
+use crate::accelerator::Accelerator;
 use crate::deep::accelerator::DeepAccelerator;
 use crate::deep::core::DeepContents;
 use crate::deep::top::DeepTop;
@@ -20,6 +21,8 @@ pub struct ExportOptions {
     pub clock_hz: Option<u32>,
     /// What IDENTIFY answers for a build hash, if not the machine's own.
     pub build_hash: Option<u64>,
+    /// Leave the UART out: the top module has the bytes before it as ports instead of the serial line. A short cut, for speed.
+    pub bytes: bool,
 }
 
 /// The machine as one Verilog file whose top module is `top`.
@@ -36,7 +39,11 @@ pub fn verilog(machine: &Machine, options: &ExportOptions) -> Result<String, Hdl
         board.check().map_err(HdlError::Machine)?;
     }
     let hash = options.build_hash.unwrap_or_else(|| build_hash(machine));
-    text_of(Top::new(&board, hash, &options.contents)?, &board, hash)
+    if options.bytes {
+        text_of(Accelerator::new(&board, hash, &options.contents)?, &board, hash)
+    } else {
+        text_of(Top::new(&board, hash, &options.contents)?, &board, hash)
+    }
 }
 
 /// The same for a machine that runs programs; with `bytes`, its top module has the bytes before the UART as ports instead of the serial line:

@@ -112,6 +112,9 @@ impl EngineOptions {
 
     /// Clocks of one byte on a machine's wire.
     pub(crate) fn byte_clocks(&self, machine: &Machine) -> u64 {
+        if let Some(Compiled { simulator: Simulator::Mutant { byte_clocks, .. }, .. }) = &self.compiled {
+            return *byte_clocks;
+        }
         let clocked = self.compiled.as_ref().map_or(machine, |compiled| &compiled.machine);
         10 * u64::from(clocked.link.clocks_per_bit())
     }
@@ -147,10 +150,8 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// A mutant of a machine in the program that `verilated::compile_mutants` made of exported Verilog; 0 is the machine
-    /// itself.
-    pub fn mutant(machine: &Machine, text: &str, program: PathBuf, number: u32, build_hash: u64) -> Self {
-        let simulator = Simulator::Mutant(number);
+    /// A mutant of a machine in the program that `verilated::compile_mutants` made of exported Verilog.
+    pub fn mutant(machine: &Machine, text: &str, program: PathBuf, simulator: Simulator, build_hash: u64) -> Self {
         let what = "mutated Verilog";
         Self { program, simulator, machine: machine.clone(), what, text: text.into(), build_hash }
     }
@@ -175,7 +176,7 @@ pub fn compile(machine: &Machine, options: &EngineOptions, contents: Option<&Pro
     let clock_hz = (options.engine == Engine::Bitstream).then(|| Board::named(BITSTREAM_BOARD)).transpose()?;
     let contents = contents.map(contents_of).unwrap_or_default();
     let clock_hz = clock_hz.map(|board| board.clock_hz);
-    let text = verilog(machine, &ExportOptions { contents, clock_hz, build_hash: None })?;
+    let text = verilog(machine, &ExportOptions { contents, clock_hz, ..ExportOptions::default() })?;
     compile_text(machine, &text, options)
 }
 

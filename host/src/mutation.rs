@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use bitline_boards::equivalence::Prover;
 use bitline_boards::mutation::{Mutant, Mutants, Proof};
 use bitline_boards::stage::hash;
+use bitline_boards::verilated::Simulator;
 use bitline_boards::{mutation, verilated};
 use bitline_golden::link::{MAX_PAYLOAD, OVERHEAD};
-use bitline_golden::machine::Machine;
+use bitline_golden::machine::{LinkConfig, Machine};
 use bitline_golden::timing::run_cycles;
 use bitline_hdl::export::{ExportOptions, verilog};
 use serde::{Deserialize, Serialize};
@@ -19,10 +20,15 @@ use crate::engine::{Compiled, Engine, EngineOptions};
 use crate::error::HostError;
 use crate::link::ClientOptions;
 use crate::problem_set::NamedProblem;
+use crate::script::Step;
 use crate::verify::on_engine;
 
 /// Random problems that a mutant is given before all others.
 const QUICK_PROBLEMS: usize = 3;
+/// Clocks of a bit that a machine's serial line has to have at least.
+const LEAST_CLOCKS_PER_BIT: u32 = 4;
+/// Clocks of a byte where there is no UART, for a script that leaves its time open: more than the link takes for one.
+const BYTE_CLOCKS: u64 = 16;
 /// Images of one batch that a mutant may take before its run counts as one that does not end.
 const MOST_IMAGES: u64 = 1024;
 
@@ -41,6 +47,8 @@ pub struct MutationOptions {
     pub threads: usize,
     /// How long one proof of equivalence may take; none are tried at 0.
     pub proof_limit: Duration,
+    /// Mutate what is behind the UART, and hand it whole bytes.
+    pub bytes: bool,
 }
 
 /// What became of a mutant.
@@ -93,7 +101,8 @@ pub struct Mutation {
 }
 
 impl Mutation {
-    /// Draw and compile mutants. Of the problems, those that need other gateware are left out.
+    /// Draw and compile mutants; with `options.bytes`, of a machine as [`without_uart`] gives it. Of the problems, those that need
+    /// other gateware are left out.
     ///
     /// # Errors
     /// [`HostError`] for a machine without gateware, or a tool that is missing or failed.
@@ -103,19 +112,25 @@ impl Mutation {
         options: MutationOptions,
         work: &Path,
     ) -> Result<Self, HostError> {
-        let text = verilog(machine, &ExportOptions { build_hash: Some(BUILD_HASH), ..Default::default() })?;
+        let text = verilog(
+            machine,
+            &ExportOptions { build_hash: Some(BUILD_HASH), bytes: options.bytes, ..Default::default() },
+        )?;
         let mutants = mutation::draw(&machine.name, &text, options.count, options.seed, work)?;
-        let program = verilated::compile_mutants(machine, &mutants, work)?;
+        let program = verilated::compile_mutants(machine, &mutants, options.bytes, work)?;
         let mut problems: Vec<NamedProblem> =
             problems.into_iter().filter(|named| named.problem.machine == *machine).collect();
-        // Most mutants fall to a few problems that use most of the machine; scripts catch most of the others.
+        // Most mutants fall to a few problems that use most of the machine; scripts catch most of the others. Whole bytes
+        // make the other problems far cheaper than any script, and scripts differ.
         let mut quick = 0;
         problems.sort_by_cached_key(|named| {
             quick += usize::from(named.name.starts_with("random/"));
             match &named.script {
-                None if named.name.starts_with("random/") && quick <= QUICK_PROBLEMS => 0,
-                Some(_) => 1,
-                None => 2,
+                None if named.name.starts_with("random/") && quick <= QUICK_PROBLEMS => (0, 0),
+                Some(steps) if options.bytes => (2, script_clocks(machine, steps)),
+                Some(_) => (2, 0),
+                None if options.bytes => (1, 0),
+                None => (3, 0),
             }
         });
         Ok(Self {
@@ -159,9 +174,15 @@ impl Mutation {
     }
 
     /// A mutant as an engine; 0 is the machine itself. Patience is that of a wire on which nothing gets lost: the time
-    /// of the longest frame each way, and of a run.
-    fn engine(&self, number: u32) -> EngineOptions {
+    /// of the longest frame each way, and of a run. Where there is no UART, the bytes of a script that feeds them while
+    /// something is under way come as if there were one.
+    fn engine(&self, number: u32, script: Option<&[Step]>) -> EngineOptions {
         let link = &self.machine.link;
+        let byte_clocks = match script {
+            None => 0,
+            Some(steps) if self.options.bytes => byte_clocks(&self.machine, steps),
+            Some(_) => 10 * u64::from(link.clocks_per_bit()),
+        };
         let frame_clocks = 10 * u64::from(link.clocks_per_bit()) * 2 * (MAX_PAYLOAD + OVERHEAD) as u64;
         let time = |clocks: u64| Duration::from_secs_f64(clocks as f64 / f64::from(link.clock_hz));
         let run = run_cycles(&self.machine, MOST_IMAGES);
@@ -171,7 +192,7 @@ impl Mutation {
                 &self.machine,
                 &self.mutants.verilog,
                 self.program.clone(),
-                number,
+                Simulator::Mutant { number, byte_clocks },
                 BUILD_HASH,
             )),
             patience: ClientOptions {
@@ -190,9 +211,16 @@ impl Mutation {
     /// # Errors
     /// [`HostError`] if the program cannot be run.
     pub fn first_failure(&self, number: u32) -> Result<Option<(String, String)>, HostError> {
-        let options = self.engine(number);
-        for named in &self.problems {
-            let seen = match on_engine(named, &options) {
+        self.first_failure_among(&self.problems, number)
+    }
+
+    fn first_failure_among(
+        &self,
+        problems: &[NamedProblem],
+        number: u32,
+    ) -> Result<Option<(String, String)>, HostError> {
+        for named in problems {
+            let seen = match on_engine(named, &self.engine(number, named.script.as_deref())) {
                 Ok(compared) => compared.difference,
                 Err(error @ HostError::Board(_)) => return Err(error),
                 Err(error) => Some(error.to_string()),
@@ -223,11 +251,16 @@ impl Mutation {
     pub fn judge(&self, mutant: &Mutant, known: Known) -> Result<MutantResult, HostError> {
         let started = Instant::now();
         let limit = self.options.proof_limit;
-        // Most that cannot be caught are known at once, and are not run.
-        let prover = if known == Known::Verdict { None } else { self.prover()? };
+        let (first, others) = self.problems.split_at(self.problems.len().min(1));
+        let came_through = known == Known::CameThrough;
+        // The first problem is cheaper than a look at the gates of a large machine.
+        let mut caught_by = if came_through { None } else { self.first_failure_among(first, mutant.number)? };
+        let prover = if known == Known::Verdict || caught_by.is_some() { None } else { self.prover()? };
+        // Most that cannot be caught are known at once, and are not run on.
         let same = prover.as_ref().is_some_and(|prover| prover.is_same(mutant));
-        let came_through = same || known == Known::CameThrough;
-        let caught_by = if came_through { None } else { self.first_failure(mutant.number)? };
+        if caught_by.is_none() && !same && !came_through {
+            caught_by = self.first_failure_among(others, mutant.number)?;
+        }
         let prover = prover.filter(|_| caught_by.is_none());
         let proof = prover.map(|prover| prover.prove(mutant, &self.work, limit)).transpose()?;
         let key = self.key(caught_by.as_ref().map(|(problem, _)| problem.as_str()));
@@ -268,4 +301,27 @@ impl Mutation {
                 .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
     }
+}
+
+/// A machine as it is mutated without its UART: its serial line as fast as one may be, since nothing but the time that scripts
+/// leave between bytes depends on it.
+pub fn without_uart(machine: &Machine) -> Machine {
+    let link = LinkConfig { clock_hz: LEAST_CLOCKS_PER_BIT * machine.link.baud, ..machine.link };
+    Machine { link, ..machine.clone() }
+}
+
+/// Clocks of a byte of a script where there is no UART: a script that feeds bytes while something is under way has a serial
+/// line's in mind.
+fn byte_clocks(machine: &Machine, steps: &[Step]) -> u64 {
+    let feeds = steps.iter().any(|step| matches!(step, Step::Feed(_)));
+    if feeds { 10 * u64::from(machine.link.clocks_per_bit()) } else { BYTE_CLOCKS }
+}
+
+/// About how many clocks such a script takes: those of its bytes.
+fn script_clocks(machine: &Machine, steps: &[Step]) -> u64 {
+    let bytes = steps.iter().map(|step| match step {
+        Step::Send(bytes) | Step::Feed(bytes) => bytes.len() as u64,
+        Step::Wait(_) | Step::StartSwitch(_) | Step::ResetButton(_) => 0,
+    });
+    bytes.sum::<u64>() * byte_clocks(machine, steps)
 }

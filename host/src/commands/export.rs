@@ -51,7 +51,7 @@ fn text(arguments: &ExportArguments) -> anyhow::Result<String> {
             let machine = arguments.machine.machine()?;
             let contents = arguments.built_in.then(|| built_in_problem(&machine)).transpose()?;
             let contents = contents.as_ref().map(contents_of).unwrap_or_default();
-            Ok(verilog(&machine, &ExportOptions { contents, clock_hz, build_hash: None })?)
+            Ok(verilog(&machine, &ExportOptions { contents, clock_hz, ..ExportOptions::default() })?)
         }
     }
 }

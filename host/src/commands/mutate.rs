@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bitline_boards::mutation::Mutant;
 use bitline_boards::tools;
-use bitline_host::mutation::{Known, MutantResult, Mutation, MutationOptions};
+use bitline_host::mutation::{Known, MutantResult, Mutation, MutationOptions, without_uart};
 use bitline_host::mutation_record::{self, Record, Recorded};
 use bitline_host::problem_set::{SHIPPED_IMAGES, make, names};
 use clap::Args;
@@ -41,6 +41,9 @@ pub struct MutateArguments {
     /// Seconds for each way of proving that a mutant that came through changes nothing; 0 tries none
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     proof_limit: u64,
+    /// Mutate what is behind the UART, and hand it whole bytes: some ten times as fast
+    #[arg(long)]
+    bytes: bool,
     /// Mutants run at a time
     #[arg(long, default_value_t = 2, value_name = "COUNT")]
     threads: usize,
@@ -60,7 +63,8 @@ pub struct MutateArguments {
 
 /// Run it.
 pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
-    let machine = arguments.machine.machine()?;
+    let described = arguments.machine.machine()?;
+    let machine = if arguments.bytes { without_uart(&described) } else { described.clone() };
     let problems = names(&machine, arguments.seed, arguments.problems, SHIPPED_IMAGES)
         .iter()
         .map(|name| make(&machine, name, arguments.seed))
@@ -70,6 +74,7 @@ pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
         seed: arguments.seed,
         threads: arguments.threads,
         proof_limit: Duration::from_secs(arguments.proof_limit),
+        bytes: arguments.bytes,
     };
     eprintln!("drawing and compiling {} mutants of {}, unless they are there", arguments.mutants, machine.name);
     let mutation = Mutation::new(&machine, problems, options, &arguments.out)?;
@@ -131,7 +136,7 @@ pub fn run(arguments: &MutateArguments) -> anyhow::Result<Verdict> {
         machine: machine.name.clone(),
         seed: arguments.seed,
         mutants: arguments.mutants,
-        design: bitline_boards::runs::design_of(&machine)?,
+        design: bitline_boards::runs::design_of(&described)?,
         drawn,
         problems: mutation.problem_names().map(str::to_string).collect(),
         tools: versions(arguments)?,
