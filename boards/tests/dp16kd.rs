@@ -22,6 +22,11 @@ fn initial_values() -> String {
 
 /// A bench with the memory at these widths and write mode, which prints port A's output after each of its steps.
 fn outputs(width_a: u32, width_b: u32, mode: &str, steps: &[String]) -> Vec<u32> {
+    shown("qa", width_a, width_b, mode, steps).into_iter().map(|output| output.try_into().unwrap()).collect()
+}
+
+/// The same for what is asked for, of `qa` and `qb`.
+fn shown(what: &str, width_a: u32, width_b: u32, mode: &str, steps: &[String]) -> Vec<u64> {
     static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let vector = |name: &str, signal: &str, width: u32| -> String {
@@ -32,7 +37,7 @@ fn outputs(width_a: u32, width_b: u32, mode: &str, steps: &[String]) -> Vec<u32>
          wire [17:0] qa, qb;\nDP16KD #(.DATA_WIDTH_A({width_a}), .DATA_WIDTH_B({width_b}), .WRITEMODE_A(\"{mode}\"), \
          .WRITEMODE_B(\"{mode}\"), {}) memory ({}, {}, {}, {}, {}, {}, .CLKA(clock), .CLKB(clock), .CEA(ca), .CEB(1'b1), \
          .OCEA(1'b1), .OCEB(1'b1), .WEA(wa), .WEB(wb), .RSTA(1'b0), .RSTB(1'b0), .CSA0(1'b0), .CSA1(1'b0), .CSA2(1'b0), \
-         .CSB0(1'b0), .CSB1(1'b0), .CSB2(1'b0));\ntask step; begin #1 clock = 1; #1 clock = 0; #1 $display(\"%0d\", qa); \
+         .CSB0(1'b0), .CSB1(1'b0), .CSB2(1'b0));\ntask step; begin #1 clock = 1; #1 clock = 0; #1 $display(\"%0d\", {what}); \
          wa = 0; wb = 0; ca = 1; end endtask\ninitial begin #1;\n{}\n$finish(0); end\nendmodule\n",
         initial_values(),
         vector("DIA", "da", 18),
@@ -140,4 +145,55 @@ fn dp16kd_gives_garbage_for_a_word_that_the_other_port_writes() {
         format!("aa = {}; step;", 6 << 4),
     ];
     assert_eq!(outputs(18, 18, "READBEFOREWRITE", &steps), [word(6) ^ 0x1FF, word(6) | 0x1FF]);
+}
+
+/// Two neighbouring words as the wide port has them.
+fn pair(k: u32, word: impl Fn(u32) -> u32) -> u64 {
+    u64::from(word(2 * k)) | u64::from(word(2 * k + 1)) << 18
+}
+
+#[test]
+fn dp16kd_36_bits_wide_reads_and_writes_two_words() {
+    let pairs = INDICES.map(|i| i / 2);
+    let steps: Vec<String> = pairs.iter().map(|k| format!("ab = {}; step;", k << 5)).collect();
+    assert_eq!(shown("{qb, qa}", 36, 36, "NORMAL", &steps), pairs.map(|k| pair(k, word)));
+
+    for enables in 0..16u32 {
+        let bytes: u64 = (0..4).filter(|byte| enables >> byte & 1 == 1).map(|byte| 0x1FF << (9 * byte)).sum();
+        let value = 0x9_5A3C_6F17u64;
+        let steps = [
+            format!(
+                "aa = {} | {enables}; da = {}; db = {}; wa = 1; ab = {}; step;",
+                9 << 5,
+                value & 0x3FFFF,
+                value >> 18,
+                8 << 5
+            ),
+            format!("ab = {}; step;", 9 << 5),
+            format!("aa = {} | 15; da = 0; db = 0; wa = 1; ca = 0; ab = {}; step;", 9 << 5, 10 << 5),
+            format!("ab = {}; step;", 9 << 5),
+        ];
+        let written = (pair(9, word) & !bytes) | (value & bytes);
+        let expected = [pair(8, word), written, pair(10, word), written];
+        assert_eq!(shown("{qb, qa}", 36, 36, "NORMAL", &steps), expected, "{enables}");
+    }
+}
+
+#[test]
+fn dp16kd_written_36_bits_wide_is_read_narrower_and_garbled_in_the_same_clock() {
+    let value = 0x2_7E4D_1B36u64;
+    let write = format!("aa = {} | 15; da = {}; db = {}; wa = 1;", 5 << 5, value & 0x3FFFF, value >> 18);
+    let written = |w: u32| if w / 2 == 5 { (value >> (18 * (w % 2))) as u32 & 0x3FFFF } else { word(w) };
+    for width in [18, 9, 4, 2, 1] {
+        let entries = if width >= 9 { 18 / width } else { 16 / width };
+        let range: Vec<u32> = (9 * entries..13 * entries).collect();
+        let mut steps = vec![format!("{write} ab = 0; step;")];
+        steps.extend(range.iter().map(|i| format!("ab = {}; step;", address(width, *i))));
+        let expected: Vec<u64> = range.iter().map(|i| u64::from(entry(width, *i, written))).collect();
+        assert_eq!(shown("qb", 36, width, "NORMAL", &steps)[1..], expected, "{width}");
+    }
+    let steps = [format!("{write} ab = {}; step;", 5 << 5)];
+    assert_eq!(shown("{qb, qa}", 36, 36, "NORMAL", &steps), [pair(5, word) ^ 0xF_FFFF_FFFF]);
+    let steps = [format!("{write} ab = {}; step;", 11 << 4)];
+    assert_eq!(shown("qb", 36, 18, "NORMAL", &steps), [u64::from(word(11) ^ 0x3FFFF)]);
 }

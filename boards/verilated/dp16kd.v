@@ -7,9 +7,12 @@
 // Address bit 0 counts bits; an 18-bit port takes its byte enables from address bits 0 and 1, so all its writes say which
 // bytes. Each INITVAL holds sixteen words, 20 bits apart. Both ports must have one clock.
 //
+// 36 bits wide (the note's pseudo dual port), port A writes and port B reads, two words each: the even one on DIA and DOA, the
+// odd one on DIB and DOB; address bits 0 to 3 of port A enable the bytes. Port B may be narrower then.
+//
 // What the note leaves open is answered with garbage, so that a design which depends on it does not pass by luck: a port
 // that reads a word which the other port writes in the same clock gets the inverse of the old bits (with DP16KD_READS_OLD, for comparing blocks one by one, the old bits).
-// What is not modelled stops the simulation at its start: output registers, chip selects, inverted clocks.
+// What is not modelled stops the simulation at its start: output registers, chip selects, inverted clocks, other widths.
 `timescale 1ns / 1ps
 module DP16KD (
     input DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0,
@@ -44,7 +47,15 @@ module DP16KD (
     parameter [319:0] INITVAL_38 = 320'd0, INITVAL_39 = 320'd0, INITVAL_3A = 320'd0, INITVAL_3B = 320'd0;
     parameter [319:0] INITVAL_3C = 320'd0, INITVAL_3D = 320'd0, INITVAL_3E = 320'd0, INITVAL_3F = 320'd0;
 
+    localparam WIDE_WRITE = DATA_WIDTH_A == 36, WIDE_READ = DATA_WIDTH_B == 36;
+    function is_width;
+        input integer width;
+        is_width = width == 1 || width == 2 || width == 4 || width == 9 || width == 18 || width == 36;
+    endfunction
+
     initial begin
+        if (!is_width(DATA_WIDTH_A) || !is_width(DATA_WIDTH_B)) $fatal(1, "DP16KD: there is no such width");
+        if (WIDE_READ && !WIDE_WRITE) $fatal(1, "DP16KD: a narrow write beside a wide read is not modelled");
         if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG") $fatal(1, "DP16KD: output registers are not modelled");
         if (CLKAMUX != "CLKA" || CLKBMUX != "CLKB") $fatal(1, "DP16KD: inverted clocks are not modelled");
         if (CSDECODE_A != "0b000" || CSDECODE_B != "0b000") $fatal(1, "DP16KD: chip selects are not modelled");
@@ -70,8 +81,10 @@ module DP16KD (
     wire [13:0] address_b = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
     wire selected_a = CEA && {CSA2, CSA1, CSA0} == 3'd0;
     wire selected_b = CEB && {CSB2, CSB1, CSB0} == 3'd0;
-    wire write_a = selected_a && WEA;
-    wire write_b = selected_b && WEB;
+    wire write_a = selected_a && WEA && !WIDE_WRITE;
+    wire write_b = selected_b && WEB && !WIDE_WRITE;
+    wire write_wide = selected_a && WEA && WIDE_WRITE;
+    always @(posedge CLKB) if (selected_b && WEB && WIDE_WRITE) $fatal(1, "DP16KD: port B only reads beside a wide write");
 
     // Where a narrow port's bits begin in the word: the ninth bit of a byte is left out.
     function [4:0] low;
@@ -113,8 +126,22 @@ module DP16KD (
 `else
     localparam GARBLES = 1;
 `endif
+    // Two words.
+    wire [35:0] mask_wide =
+        write_wide ? {{9{address_a[3]}}, {9{address_a[2]}}, {9{address_a[1]}}, {9{address_a[0]}}} : 36'd0;
+    wire [35:0] kept_wide = {memory[{address_a[13:5], 1'b1}], memory[{address_a[13:5], 1'b0}]};
+    wire [35:0] data_wide = (kept_wide & ~mask_wide) | ({data_b, data_a} & mask_wide);
+    always @(posedge CLKA)
+        if (write_wide) begin
+            memory[{address_a[13:5], 1'b0}] <= data_wide[17:0];
+            memory[{address_a[13:5], 1'b1}] <= data_wide[35:18];
+        end
+    wire [35:0] garbled_wide = (address_a[13:5] == address_b[13:5] && GARBLES) ? mask_wide : 36'd0;
+    wire [35:0] seen_wide = {memory[{address_b[13:5], 1'b1}], memory[{address_b[13:5], 1'b0}]} ^ garbled_wide;
+
     wire [17:0] old_a = memory[address_a[13:4]] ^ ((same && GARBLES) ? mask_b : 18'd0);
-    wire [17:0] old_b = memory[address_b[13:4]] ^ ((same && GARBLES) ? mask_a : 18'd0);
+    wire [17:0] old_b = memory[address_b[13:4]] ^ ((same && GARBLES) ? mask_a : 18'd0)
+        ^ (address_b[4] ? garbled_wide[35:18] : garbled_wide[17:0]);
     wire [17:0] new_a = (old_a & ~mask_a) | (placed_a & mask_a);
     wire [17:0] new_b = (old_b & ~mask_b) | (placed_b & mask_b);
 
@@ -128,21 +155,25 @@ module DP16KD (
         if (write_b) memory[address_b[13:4]] <= (same && write_a) ? both : kept_b;
 
     reg [17:0] out_a = 18'd0, out_b = 18'd0;
-    wire reads_a = selected_a && (!WEA || WRITEMODE_A != "NORMAL");
+    // What port A shows of its own where port B is wide is not used: its pins show port B's even word.
+    wire reads_a = WIDE_READ ? selected_b : selected_a && (!WEA || WRITEMODE_A != "NORMAL");
     wire reads_b = selected_b && (!WEB || WRITEMODE_B != "NORMAL");
-    wire [17:0] seen_a = taken(DATA_WIDTH_A, address_a[3:0], (WRITEMODE_A == "WRITETHROUGH") ? new_a : old_a);
-    wire [17:0] seen_b = taken(DATA_WIDTH_B, address_b[3:0], (WRITEMODE_B == "WRITETHROUGH") ? new_b : old_b);
+    wire [17:0] seen_a = WIDE_READ ? seen_wide[17:0]
+        : taken(DATA_WIDTH_A, address_a[3:0], (WRITEMODE_A == "WRITETHROUGH") ? new_a : old_a);
+    wire [17:0] seen_b = WIDE_READ ? seen_wide[35:18]
+        : taken(DATA_WIDTH_B, address_b[3:0], (WRITEMODE_B == "WRITETHROUGH") ? new_b : old_b);
+    wire reset_a = WIDE_READ ? RSTB : RSTA;
     generate
         if (RESETMODE == "ASYNC") begin : asynchronous
-            always @(posedge CLKA or posedge RSTA)
-                if (RSTA) out_a <= 18'd0;
+            always @(posedge CLKA or posedge reset_a)
+                if (reset_a) out_a <= 18'd0;
                 else if (reads_a) out_a <= seen_a;
             always @(posedge CLKB or posedge RSTB)
                 if (RSTB) out_b <= 18'd0;
                 else if (reads_b) out_b <= seen_b;
         end else begin : synchronous
             always @(posedge CLKA)
-                if (RSTA) out_a <= 18'd0;
+                if (reset_a) out_a <= 18'd0;
                 else if (reads_a) out_a <= seen_a;
             always @(posedge CLKB)
                 if (RSTB) out_b <= 18'd0;
