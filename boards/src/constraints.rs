@@ -68,7 +68,7 @@ fn aim_at_crystal_hz(board: &Board) -> u32 {
 }
 
 /// A frequency in megahertz, as the tools take it: exact to the hertz, without trailing zeros.
-pub(crate) fn megahertz(hertz: u32) -> String {
+pub fn megahertz(hertz: u32) -> String {
     let text = format!("{}.{:06}", hertz / 1_000_000, hertz % 1_000_000);
     text.trim_end_matches('0').trim_end_matches('.').to_string()
 }

@@ -71,7 +71,7 @@ fn made_hz(family: Family, verilog: &str) -> Option<u32> {
         Family::Ecp5 => ("FREQUENCY_PIN_CLKOP=\"", "\""),
     };
     let megahertz: f64 = verilog.split_once(before)?.1.split_once(after)?.0.trim().parse().ok()?;
-    RANGE_HZ.contains(&((megahertz * 1e6).round() as u32)).then(|| (megahertz * 1e6).round() as u32)
+    Some((megahertz * 1e6).round() as u32).filter(|hertz| RANGE_HZ.contains(hertz))
 }
 
 #[cfg(test)]

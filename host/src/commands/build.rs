@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bitline_boards::Board;
 use bitline_boards::bitstream::Manifest;
+use bitline_boards::constraints;
 use bitline_boards::flow::Flow;
 use bitline_boards::pll;
 use clap::Args;
@@ -53,7 +54,7 @@ impl BoardArgument {
 /// The options of `bitline build` and `bitline flash` that name a flow's board, machine and clock.
 pub fn flow_options(flow: &Flow) -> String {
     let board = flow.board();
-    let clock = board.pll_hz.map(|hz| format!(" --clock {}", f64::from(hz) / 1e6)).unwrap_or_default();
+    let clock = board.pll_hz.map(|hz| format!(" --clock {}", constraints::megahertz(hz))).unwrap_or_default();
     format!("--board {} --machine {}{clock}", board.name, flow.machine().name)
 }
 
