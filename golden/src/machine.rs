@@ -87,6 +87,11 @@ impl LinkConfig {
     pub fn clocks_per_bit(&self) -> u32 {
         (self.clock_hz + self.baud / 2) / self.baud
     }
+
+    /// Clocks a byte lasts on the wire: a start bit, eight bits of data, a stop bit.
+    pub fn clocks_per_byte(&self) -> u64 {
+        10 * u64::from(self.clocks_per_bit())
+    }
 }
 
 /// A complete, sized design.

@@ -116,7 +116,7 @@ impl EngineOptions {
             return *byte_clocks;
         }
         let clocked = self.compiled.as_ref().map_or(machine, |compiled| &compiled.machine);
-        10 * u64::from(clocked.link.clocks_per_bit())
+        clocked.link.clocks_per_byte()
     }
 }
 

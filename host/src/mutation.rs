@@ -181,9 +181,9 @@ impl Mutation {
         let byte_clocks = match script {
             None => 0,
             Some(steps) if self.options.bytes => byte_clocks(&self.machine, steps),
-            Some(_) => 10 * u64::from(link.clocks_per_bit()),
+            Some(_) => link.clocks_per_byte(),
         };
-        let frame_clocks = 10 * u64::from(link.clocks_per_bit()) * 2 * (MAX_PAYLOAD + OVERHEAD) as u64;
+        let frame_clocks = link.clocks_per_byte() * 2 * (MAX_PAYLOAD + OVERHEAD) as u64;
         let time = |clocks: u64| Duration::from_secs_f64(clocks as f64 / f64::from(link.clock_hz));
         let run = run_cycles(&self.machine, MOST_IMAGES);
         EngineOptions {
@@ -314,7 +314,7 @@ pub fn without_uart(machine: &Machine) -> Machine {
 /// line's in mind.
 fn byte_clocks(machine: &Machine, steps: &[Step]) -> u64 {
     let feeds = steps.iter().any(|step| matches!(step, Step::Feed(_)));
-    if feeds { 10 * u64::from(machine.link.clocks_per_bit()) } else { BYTE_CLOCKS }
+    if feeds { machine.link.clocks_per_byte() } else { BYTE_CLOCKS }
 }
 
 /// About how many clocks such a script takes: those of its bytes.

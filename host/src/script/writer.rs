@@ -345,7 +345,7 @@ impl Writer {
         }
         // The answer to a READ is taken when four bytes of it are sent: a run has to last as long. A machine with too few
         // slots for such a run is not busy then, and golden, which answers in no time, would say that it is.
-        let (byte_clocks, step) = (10 * u64::from(self.machine.link.clocks_per_bit()), self.machine.steps_per_image());
+        let (byte_clocks, step) = (self.machine.link.clocks_per_byte(), self.machine.steps_per_image());
         let images = (6 * byte_clocks as usize).div_ceil(step).clamp(usize::from(some), usize::from(slots));
         let lasts = run_cycles(&self.machine, images as u64) > SWITCH_CLOCKS + 4 * byte_clocks;
         self.set("image_count", &[images as u16]);
