@@ -35,11 +35,11 @@ pub struct NamedProblem {
 }
 
 /// Bits that counters of 16 and of 32 bits start with in the problems `counts/...`: every second one, a carry through all but
-/// the top one, the top.
-const COUNTS: [u32; 5] = [0x5555_5555, 0xAAAA_AAAA, 0x7FFF_FFF9, 0xFFFF_7FF9, 0xFFFF_FFF1];
+/// the top one, the top, odd and even.
+const COUNTS: [u32; 6] = [0x5555_5555, 0xAAAA_AAAA, 0x7FFF_FFF9, 0xFFFF_7FF9, 0xFFFF_FFF1, 0xFFFF_FFF6];
 
 /// The corners, in this order.
-const CORNERS: [&str; 11] = [
+const CORNERS: [&str; 12] = [
     "no-images",
     "all-zero-weights",
     "all-zero-inputs",
@@ -51,6 +51,7 @@ const CORNERS: [&str; 11] = [
     "one-image",
     "more-images-than-slots",
     "saturating-quantizer",
+    "every-count",
 ];
 
 /// The machine of a corner whose quantizer clamps: two bits fewer than the machine's own, at least one.
@@ -155,6 +156,17 @@ fn make_corner(machine: &Machine, corner: &str, seed: u64) -> Result<Problem, Ho
         "one-image" => made_up(machine, 1),
         "more-images-than-slots" => made_up(machine, machine.slots + 1),
         "saturating-quantizer" => made_up(&saturating(machine), 6),
+        "every-count" => {
+            // Every device conducts; image n drives its first n rows in every plane: each column counts 0, 1, ... all rows.
+            let mut problem = made_up(machine, machine.inputs() + 1)?;
+            for row in 0..machine.rows {
+                (0..machine.columns()).for_each(|column| problem.array.set(row, column, true));
+            }
+            for (n, mut image) in problem.images.rows_mut().into_iter().enumerate() {
+                image.iter_mut().enumerate().for_each(|(row, code)| *code = if row < n { largest as u8 } else { 0 });
+            }
+            Ok(problem)
+        }
         _ => unreachable!("the caller checked the name"),
     }
 }
@@ -182,6 +194,12 @@ mod tests {
         assert_eq!(counters("corner/no-images").images, 0);
         assert!(counters("corner/more-images-than-slots").images > machine.slots as u64);
         assert!(counters("corner/saturating-quantizer").saturations > 0);
+        let every_count = counters("corner/every-count");
+        let (inputs, bits) = (machine.inputs() as u64, machine.input_bits as u64);
+        // Rows 1 + 2 + ... in every plane, and the bias rows' own pulses in each image.
+        assert_eq!(every_count.images, inputs + 1);
+        let bias = (machine.bias_rows as u64) * u64::from(machine.bias_code.count_ones()) * (inputs + 1);
+        assert_eq!(every_count.row_pulses, bits * inputs * (inputs + 1) / 2 + bias);
         assert!(make(&machine, "corner/stuck-devices", 5).unwrap().problem.array.stuck_devices() > 0);
         let negative = expect(&make(&machine, "corner/most-negative-weights", 5).unwrap().problem).unwrap();
         assert!(negative.outputs.iter().all(|y| *y < 0));

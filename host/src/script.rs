@@ -38,7 +38,7 @@ pub enum Step {
 }
 
 /// The scripts, in this order.
-pub const SCRIPTS: [&str; 16] = [
+pub const SCRIPTS: [&str; 17] = [
     "words",
     "random",
     "refusals",
@@ -55,6 +55,7 @@ pub const SCRIPTS: [&str; 16] = [
     "sums",
     "switch-waits",
     "held-byte",
+    "ends",
 ];
 
 /// The script for machines whose counters do not start at 0.

@@ -17,6 +17,8 @@ const ABORTS: u64 = 40;
 const PAUSES: u64 = 5;
 /// Clocks after a frame's last byte in which the machine has seen its end.
 const FRAME_CLOCKS: u64 = 48;
+/// Words before the end of a memory that frames start from.
+const MOST_WORDS_BACK: usize = 4;
 /// Times of the switch after a frame, sixteen clocks apart.
 const WAITS: u64 = 8;
 
@@ -141,6 +143,24 @@ impl Writer {
             self.steps.push(Step::Send(Vec::new()));
             self.steps.push(Step::Send(rest.to_vec()));
             self.read(Region::Labels, 0, 1);
+        }
+        self.registers();
+    }
+
+    /// Reads and writes from each of the last words of each memory on, to its end and past it.
+    pub(super) fn ends(&mut self) {
+        let ranges = self.ranges();
+        let last = |region| ranges.iter().rfind(|range| range.0 == region).copied();
+        let lasts: Vec<_> = [Region::Array, Region::Slots, Region::Labels].into_iter().filter_map(last).collect();
+        for &(region, offset, count) in &lasts {
+            for back in 1..=count.min(MOST_WORDS_BACK) {
+                let first = offset + (count - back) as u16;
+                for words in 1..=MOST_WORDS_BACK + 1 {
+                    self.write(region, first, &vec![(16 * back + words) as u16; words]);
+                    self.read(region, first, words);
+                }
+            }
+            self.read(region, offset, count);
         }
         self.registers();
     }

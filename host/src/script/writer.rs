@@ -38,6 +38,7 @@ pub fn script(name: &str, problem: &Problem, seed: u64) -> Option<Vec<Step>> {
         "sums" => writer.sums(),
         "switch-waits" => writer.switch_waits(problem),
         "held-byte" => writer.held_byte(),
+        "ends" => writer.ends(),
         COUNTING => writer.counting(problem),
         _ => return None,
     }
@@ -92,7 +93,7 @@ impl Writer {
     }
 
     /// First offset, words that follow it in one frame: all there are, region by region.
-    fn ranges(&self) -> Vec<(Region, u16, usize)> {
+    pub(super) fn ranges(&self) -> Vec<(Region, u16, usize)> {
         let machine = &self.machine;
         let columns = ArrayAddress::all(machine).filter(|at| at.word == 0);
         let mut ranges: Vec<_> = columns.map(|at| (Region::Array, at.offset(machine), machine.array_words())).collect();
