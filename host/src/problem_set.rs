@@ -125,6 +125,11 @@ fn make_corner(machine: &Machine, corner: &str, seed: u64) -> Result<Problem, Ho
         }
         Ok(problem)
     };
+    let all_conduct = |problem: &mut Problem| {
+        for row in 0..machine.rows {
+            (0..machine.columns()).for_each(|column| problem.array.set(row, column, true));
+        }
+    };
     match corner {
         "no-images" => made_up(machine, 0),
         "all-zero-weights" => with(Some(if machine.weight_bits == 1 { -1 } else { 0 }), None),
@@ -143,9 +148,7 @@ fn make_corner(machine: &Machine, corner: &str, seed: u64) -> Result<Problem, Ho
         }
         "all-devices-lrs" => {
             let mut problem = with(None, Some(largest))?;
-            for row in 0..machine.rows {
-                (0..machine.columns()).for_each(|column| problem.array.set(row, column, true));
-            }
+            all_conduct(&mut problem);
             Ok(problem)
         }
         "stuck-devices" => {
@@ -159,9 +162,7 @@ fn make_corner(machine: &Machine, corner: &str, seed: u64) -> Result<Problem, Ho
         "every-count" => {
             // Every device conducts; image n drives its first n rows in every plane: each column counts 0, 1, ... all rows.
             let mut problem = made_up(machine, machine.inputs() + 1)?;
-            for row in 0..machine.rows {
-                (0..machine.columns()).for_each(|column| problem.array.set(row, column, true));
-            }
+            all_conduct(&mut problem);
             for (n, mut image) in problem.images.rows_mut().into_iter().enumerate() {
                 image.iter_mut().enumerate().for_each(|(row, code)| *code = if row < n { largest as u8 } else { 0 });
             }
